@@ -1,0 +1,126 @@
+/** The contract every cloud fulfils, and what all adapters share. */
+import * as zlib from "node:zlib";
+import * as pulumi from "@pulumi/pulumi";
+import { CLOUD_FACTS } from "../plan/clouds";
+import { type FirewallProfile, firewallProfiles, profileName } from "../plan/firewall";
+import type { CloudName, ClusterPlan, NodePlan } from "../plan/types";
+
+/** What may be known of the fleet when a machine's boot script is written. */
+export interface KnownAddresses {
+  /** The node's own static public address, where the cloud tells it before boot. */
+  publicAddress?: pulumi.Output<string>;
+  /** Private address of the cluster's server: known to everybody but the server itself. */
+  serverAddress?: pulumi.Output<string>;
+}
+
+export interface CloudArgs {
+  cluster: ClusterPlan;
+  /** A node's user data: a bash script, secret. */
+  boot: (node: NodePlan, known: KnownAddresses) => pulumi.Output<string>;
+  /** Whether machines that hold database volumes refuse to be deleted or replaced. */
+  protectData: boolean;
+}
+
+export interface Machine {
+  node: NodePlan;
+  /** What is gone when the machine is gone. */
+  resource: pulumi.CustomResource;
+  privateAddress: pulumi.Output<string>;
+  /** Static for nodes with `staticAddress`, otherwise for egress only. */
+  publicAddress: pulumi.Output<string>;
+}
+
+/** Network, firewall, image, machines, addresses of one cluster. Servers come first. */
+export type CreateCloud = (args: CloudArgs, parent: pulumi.Resource) => Machine[];
+
+/** The adapter of a cloud; only the chosen cloud's SDK is loaded. */
+export function cloudAdapter(name: CloudName): CreateCloud {
+  // `require`, not `import`: five SDKs nobody uses would double the time of a preview.
+  switch (name) {
+    case "aws":
+      return (require("./clouds/aws") as typeof import("./clouds/aws")).createAws;
+    case "oci":
+      return (require("./clouds/oci") as typeof import("./clouds/oci")).createOci;
+    case "vultr":
+      return (require("./clouds/vultr") as typeof import("./clouds/vultr")).createVultr;
+    case "civo":
+      return (require("./clouds/civo") as typeof import("./clouds/civo")).createCivo;
+    case "linode":
+      return (require("./clouds/linode") as typeof import("./clouds/linode")).createLinode;
+    case "equinix-metal":
+      return (require("./clouds/equinixMetal") as typeof import("./clouds/equinixMetal")).createEquinixMetal;
+    default:
+      return name satisfies never;
+  }
+}
+
+/** Creates the machines one by one, the server first, because the others are told its address. */
+export function createMachines(
+  { cluster, boot }: CloudArgs,
+  create: (node: NodePlan, userData: (publicAddress?: pulumi.Output<string>) => pulumi.Output<string>) => Machine,
+): Machine[] {
+  const machines: Machine[] = [];
+  for (const node of cluster.nodes) {
+    const serverAddress = machines[0]?.privateAddress;
+    machines.push(create(node, (publicAddress) => boot(node, { publicAddress, serverAddress })));
+  }
+  return machines;
+}
+
+/** One firewall for every kind of node in the cluster: made by `create`, found by node. */
+export function createFirewalls<T>(cluster: ClusterPlan, create: (profile: FirewallProfile, name: string) => T): (node: NodePlan) => T {
+  const firewalls = new Map(
+    firewallProfiles(cluster.firewall, cluster.nodes).map((profile) => [
+      profile.name,
+      create(profile, `${cluster.name}-${profile.name}`),
+    ]),
+  );
+  return (node) => {
+    const firewall = firewalls.get(profileName(node));
+    if (firewall === undefined) throw new RangeError(`no firewall for ${node.name}`);
+    return firewall;
+  };
+}
+
+/**
+ * Options of a machine.
+ *
+ * @param onceOnly fields that only count at the first boot (user data, image): later changes would silently replace the
+ *   node and what it holds. A new image or script reaches a node by replacing it on purpose, one at a time
+ *   (`pulumi up --replace <urn>`).
+ */
+export function machineOptions(
+  { protectData }: CloudArgs,
+  node: NodePlan,
+  onceOnly: string[],
+  opts: pulumi.CustomResourceOptions,
+): pulumi.CustomResourceOptions {
+  return { ...opts, ignoreChanges: onceOnly, protect: protectData && node.replicas.length > 0 };
+}
+
+/** Labels by which machines and bills are told apart. */
+export const tagsOf = (cluster: ClusterPlan, name: string): Record<string, string> => ({
+  Name: name,
+  project: "archipelago",
+  cluster: cluster.name,
+});
+
+/** The same for clouds whose tags have no values. */
+export const tagListOf = (cluster: ClusterPlan): string[] => ["archipelago", cluster.name];
+
+/** base64, kept secret. */
+export const base64 = (text: pulumi.Output<string>): pulumi.Output<string> =>
+  text.apply((plain) => Buffer.from(plain).toString("base64"));
+
+/** gzip and base64, kept secret: cloud-init unpacks it. */
+export const gzipBase64 = (text: pulumi.Output<string>): pulumi.Output<string> =>
+  text.apply((plain) => zlib.gzipSync(plain, { level: 9 }).toString("base64"));
+
+/** A rule's or range's text that is allowed in names: CIDRs contain dots and slashes. */
+export const slug = (text: string): string => text.replace(/[^a-z0-9]+/gi, "-").replace(/^-|-$/g, "");
+
+/** The account the plan was checked to have. */
+export function accountOf(cluster: ClusterPlan): string {
+  if (!cluster.account) throw new RangeError(`${cluster.name}: no ${CLOUD_FACTS[cluster.cloud].account ?? "account"}`);
+  return cluster.account;
+}

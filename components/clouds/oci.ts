@@ -1,0 +1,190 @@
+/** Oracle Cloud: one VCN and subnet, network security groups, Ubuntu machines, reserved private and public addresses. */
+import * as core from "@pulumi/oci/core";
+import * as identity from "@pulumi/oci/identity";
+import { Provider } from "@pulumi/oci/provider";
+import type * as pulumi from "@pulumi/pulumi";
+import type { FirewallProfile } from "../../plan/firewall";
+import type { ClusterPlan, NodePlan, PortRule } from "../../plan/types";
+import { accountOf, base64, type CloudArgs, createFirewalls, createMachines, type Machine, machineOptions, slug, tagsOf } from "../cloud";
+
+const DEFAULT_SHAPE = "VM.Standard.E5.Flex";
+const FLEXIBLE_SIZE = { ocpus: 2, memoryInGbs: 8 };
+/** Protocol numbers, as OCI wants them. */
+const PROTOCOLS: Record<PortRule["protocol"], string> = { icmp: "1", tcp: "6", udp: "17" };
+
+export function createOci(args: CloudArgs, parent: pulumi.Resource): Machine[] {
+  const { cluster } = args;
+  const provider = new Provider(`${cluster.name}-oci`, { region: cluster.place }, { parent });
+  const opts = { parent, provider };
+  const network = createNetwork(cluster, opts);
+  const firewallOf = createFirewalls(cluster, (profile, name) => createFirewall(cluster, profile, name, network.vcn.id, opts));
+  const image = findImage(cluster, opts);
+  const zone = findZone(cluster, opts);
+  return createMachines(args, (node, userData) => {
+    const address = node.staticAddress ? createAddress(cluster, node, network.subnet.id, opts) : undefined;
+    const machine = createMachine(args, node, opts, {
+      availabilityDomain: node.zone ?? zone,
+      image,
+      userData: base64(userData(address?.public.ipAddress)),
+      vnic: {
+        subnetId: network.subnet.id,
+        nsgIds: [firewallOf(node).id],
+        // Neither true nor false, but "true" or "false".
+        ...(address ? { privateIpId: address.private.id, assignPublicIp: "false" } : { assignPublicIp: "true" }),
+      },
+    });
+    return {
+      node,
+      resource: machine,
+      privateAddress: machine.privateIp,
+      publicAddress: address?.public.ipAddress ?? machine.publicIp,
+    };
+  });
+}
+
+// network
+
+function createNetwork(cluster: ClusterPlan, opts: pulumi.CustomResourceOptions) {
+  const { name } = cluster;
+  const common = { compartmentId: accountOf(cluster), displayName: name, freeformTags: tagsOf(cluster, name) };
+  const vcn = new core.Vcn(name, { ...common, cidrBlocks: [cluster.nodeCidr] }, opts);
+  const gateway = new core.InternetGateway(name, { ...common, vcnId: vcn.id }, opts);
+  const routes = new core.RouteTable(
+    name,
+    { ...common, vcnId: vcn.id, routeRules: [{ destination: "0.0.0.0/0", networkEntityId: gateway.id }] },
+    opts,
+  );
+  // The VCN's default list opens SSH to everybody; an empty one of our own leaves everything to the groups below.
+  const nothing = new core.SecurityList(name, { ...common, vcnId: vcn.id }, opts);
+  const subnet = new core.Subnet(
+    name,
+    { ...common, vcnId: vcn.id, cidrBlock: cluster.nodeCidr, routeTableId: routes.id, securityListIds: [nothing.id] },
+    opts,
+  );
+  return { vcn, subnet };
+}
+
+// firewall
+
+function createFirewall(
+  cluster: ClusterPlan,
+  profile: FirewallProfile,
+  name: string,
+  vcnId: pulumi.Output<string>,
+  opts: pulumi.CustomResourceOptions,
+): core.NetworkSecurityGroup {
+  const group = new core.NetworkSecurityGroup(
+    name,
+    { compartmentId: accountOf(cluster), vcnId, displayName: name, freeformTags: tagsOf(cluster, name) },
+    opts,
+  );
+  for (const rule of profile.rules) {
+    const destinationPortRange = { min: rule.from, max: rule.to };
+    for (const source of rule.sources) {
+      new core.NetworkSecurityGroupSecurityRule(
+        `${name}-${rule.name}-${slug(source)}`,
+        {
+          networkSecurityGroupId: group.id,
+          direction: "INGRESS",
+          protocol: PROTOCOLS[rule.protocol],
+          source,
+          sourceType: "CIDR_BLOCK",
+          description: rule.why,
+          tcpOptions: rule.protocol === "tcp" ? { destinationPortRange } : undefined,
+          udpOptions: rule.protocol === "udp" ? { destinationPortRange } : undefined,
+        },
+        opts,
+      );
+    }
+  }
+  new core.NetworkSecurityGroupSecurityRule(
+    `${name}-out`,
+    {
+      networkSecurityGroupId: group.id,
+      direction: "EGRESS",
+      protocol: "all",
+      destination: "0.0.0.0/0",
+      destinationType: "CIDR_BLOCK",
+    },
+    opts,
+  );
+  return group;
+}
+
+// image
+
+function findImage(cluster: ClusterPlan, opts: pulumi.InvokeOptions): pulumi.Output<string> {
+  const found = core.getImagesOutput(
+    {
+      compartmentId: accountOf(cluster),
+      operatingSystem: "Canonical Ubuntu",
+      operatingSystemVersion: "24.04",
+      shape: cluster.nodes[0]?.size ?? DEFAULT_SHAPE,
+      sortBy: "TIMECREATED",
+      sortOrder: "DESC",
+    },
+    opts,
+  );
+  return found.images.apply((images) => images[0]?.id ?? "");
+}
+
+// machines
+
+/** The place's first availability domain; a node's `zone` chooses another where that one has no capacity. */
+function findZone(cluster: ClusterPlan, opts: pulumi.InvokeOptions): pulumi.Output<string> {
+  const found = identity.getAvailabilityDomainsOutput({ compartmentId: accountOf(cluster) }, opts);
+  return found.availabilityDomains.apply((domains) => domains[0]?.name ?? "");
+}
+
+interface MachineInputs {
+  availabilityDomain: pulumi.Input<string>;
+  image: pulumi.Input<string>;
+  userData: pulumi.Input<string>;
+  vnic: NonNullable<core.InstanceArgs["createVnicDetails"]>;
+}
+
+function createMachine(
+  args: CloudArgs,
+  node: NodePlan,
+  opts: pulumi.CustomResourceOptions,
+  { availabilityDomain, image, userData, vnic }: MachineInputs,
+): core.Instance {
+  const shape = node.size ?? DEFAULT_SHAPE;
+  return new core.Instance(
+    node.name,
+    {
+      compartmentId: accountOf(args.cluster),
+      availabilityDomain,
+      displayName: node.name,
+      shape,
+      shapeConfig: shape.endsWith(".Flex") ? FLEXIBLE_SIZE : undefined,
+      sourceDetails: { sourceType: "image", sourceId: image, bootVolumeSizeInGbs: "80" },
+      createVnicDetails: vnic,
+      metadata: { user_data: userData },
+      // Version 2 of the metadata service only: it wants a header that a tricked proxy does not send.
+      instanceOptions: { areLegacyImdsEndpointsDisabled: true },
+      isPvEncryptionInTransitEnabled: true,
+      freeformTags: tagsOf(args.cluster, node.name),
+    },
+    machineOptions(args, node, ["sourceDetails.sourceId", "metadata"], opts),
+  );
+}
+
+// addresses
+
+/** A private address of its own comes first: with it the public one is known before the machine boots. */
+function createAddress(
+  cluster: ClusterPlan,
+  node: NodePlan,
+  subnetId: pulumi.Output<string>,
+  opts: pulumi.CustomResourceOptions,
+): { private: core.PrivateIp; public: core.PublicIp } {
+  const common = { displayName: node.name, freeformTags: tagsOf(cluster, node.name) };
+  const inside = new core.PrivateIp(node.name, { ...common, subnetId, lifetime: "RESERVED" }, opts);
+  const outside = new core.PublicIp(
+    node.name,
+    { ...common, compartmentId: accountOf(cluster), lifetime: "RESERVED", privateIpId: inside.id },
+    opts,
+  );
+  return { private: inside, public: outside };
+}

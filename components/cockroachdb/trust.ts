@@ -1,0 +1,82 @@
+import * as pulumi from "@pulumi/pulumi";
+import * as tls from "@pulumi/tls";
+import type { DatabaseCertificates } from "../../plan/join";
+import type { ClusterPlan, Plan } from "../../plan/types";
+import { planSubjectNames, type SubjectNames } from "./names";
+
+const DAY_HOURS = 24;
+
+/**
+ * The CA lives ten years and is renewed in its last one by the first `pulumi up`. It keeps its key, so certificates
+ * under the old and the new one trust each other while the regions change over.
+ */
+const CA_VALIDITY_HOURS = 3650 * DAY_HOURS;
+const CA_RENEWAL_HOURS = 365 * DAY_HOURS;
+
+/** A year, renewed in the last quarter: a fleet that sees one `pulumi up` in ninety days never has an expired one. */
+const LEAF_VALIDITY_HOURS = 365 * DAY_HOURS;
+const LEAF_RENEWAL_HOURS = 90 * DAY_HOURS;
+
+const KEY = { algorithm: "ECDSA", ecdsaCurve: "P256" } as const;
+const ORGANIZATION = "Cockroach";
+
+/**
+ * The database's certificates: one CA for the fleet, a node certificate for each region, and the client certificate of
+ * `root` for the primary region alone. Made in the broker stack; the CA's key never leaves it.
+ */
+export class DatabaseTrust extends pulumi.ComponentResource {
+  /** Keyed by cluster; secret as a whole. */
+  readonly entries: Record<string, pulumi.Output<DatabaseCertificates>>;
+
+  constructor(name: string, args: { plan: Plan }, opts?: pulumi.ComponentResourceOptions) {
+    super("archipelago:cockroachdb:Trust", name, {}, opts);
+    const child = { parent: this };
+
+    const caKey = new tls.PrivateKey(`${name}-ca`, KEY, child);
+    const ca = new tls.SelfSignedCert(
+      `${name}-ca`,
+      {
+        privateKeyPem: caKey.privateKeyPem,
+        subject: { commonName: `${ORGANIZATION} CA`, organization: ORGANIZATION },
+        isCaCertificate: true,
+        allowedUses: ["cert_signing", "digital_signature"],
+        validityPeriodHours: CA_VALIDITY_HOURS,
+        earlyRenewalHours: CA_RENEWAL_HOURS,
+      },
+      child,
+    );
+
+    const issue = (leaf: string, commonName: string, uses: string[], names?: SubjectNames) => {
+      const key = new tls.PrivateKey(`${name}-${leaf}`, KEY, child);
+      const request = new tls.CertRequest(
+        `${name}-${leaf}`,
+        { privateKeyPem: key.privateKeyPem, subject: { commonName, organization: ORGANIZATION }, ...names },
+        child,
+      );
+      const certificate = new tls.LocallySignedCert(
+        `${name}-${leaf}`,
+        {
+          certRequestPem: request.certRequestPem,
+          caPrivateKeyPem: caKey.privateKeyPem,
+          caCertPem: ca.certPem,
+          allowedUses: ["digital_signature", ...uses],
+          validityPeriodHours: LEAF_VALIDITY_HOURS,
+          earlyRenewalHours: LEAF_RENEWAL_HOURS,
+        },
+        child,
+      );
+      return { certificate: certificate.certPem, key: key.privateKeyPem };
+    };
+
+    const entryFor = (region: ClusterPlan): pulumi.Output<DatabaseCertificates> => {
+      // Replicas dial each other: every node is server and client.
+      const node = issue(`node-${region.name}`, "node", ["server_auth", "client_auth"], planSubjectNames(region));
+      const common = { caCert: ca.certPem, nodeCert: node.certificate, nodeKey: node.key };
+      if (!region.primary) return pulumi.secret(common);
+      const root = issue("client-root", "root", ["client_auth"]);
+      return pulumi.secret({ ...common, rootCert: root.certificate, rootKey: root.key });
+    };
+    this.entries = Object.fromEntries(args.plan.regions.map((region) => [region.name, entryFor(region)]));
+    this.registerOutputs({});
+  }
+}

@@ -1,0 +1,79 @@
+/** Who is who in a cluster, settled before any machine exists: its CA, its administrator, its join token. */
+import * as crypto from "node:crypto";
+import * as pulumi from "@pulumi/pulumi";
+import { RandomPassword } from "@pulumi/random/randomPassword";
+import { CertRequest } from "@pulumi/tls/certRequest";
+import { LocallySignedCert } from "@pulumi/tls/locallySignedCert";
+import { PrivateKey } from "@pulumi/tls/privateKey";
+import { SelfSignedCert } from "@pulumi/tls/selfSignedCert";
+
+const CA_HOURS = 10 * 365 * 24;
+const ADMIN_HOURS = 365 * 24;
+/** An `up` in the administrator's last month issues a new certificate. */
+const ADMIN_RENEWAL_HOURS = 30 * 24;
+
+/** PEM texts; keys and token are secret. */
+export interface Identity {
+  caCert: pulumi.Output<string>;
+  caKey: pulumi.Output<string>;
+  /** `sha256:<hex>` of the CA's public key, by which joining nodes know it. */
+  caHash: pulumi.Output<string>;
+  adminCert: pulumi.Output<string>;
+  adminKey: pulumi.Output<string>;
+  /** `<6>.<16>` characters. */
+  bootstrapToken: pulumi.Output<string>;
+}
+
+export function createIdentity(cluster: string, opts: pulumi.CustomResourceOptions): Identity {
+  const caKey = new PrivateKey(`${cluster}-ca`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, opts);
+  const ca = new SelfSignedCert(
+    `${cluster}-ca`,
+    {
+      privateKeyPem: caKey.privateKeyPem,
+      subject: { commonName: `kubernetes-${cluster}` },
+      isCaCertificate: true,
+      setSubjectKeyId: true,
+      validityPeriodHours: CA_HOURS,
+      allowedUses: ["cert_signing", "crl_signing", "digital_signature", "key_encipherment"],
+    },
+    opts,
+  );
+
+  const adminKey = new PrivateKey(`${cluster}-admin`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, opts);
+  const request = new CertRequest(
+    `${cluster}-admin`,
+    {
+      privateKeyPem: adminKey.privateKeyPem,
+      subject: { commonName: "archipelago-admin", organization: "system:masters" },
+    },
+    opts,
+  );
+  const admin = new LocallySignedCert(
+    `${cluster}-admin`,
+    {
+      certRequestPem: request.certRequestPem,
+      caPrivateKeyPem: caKey.privateKeyPem,
+      caCertPem: ca.certPem,
+      validityPeriodHours: ADMIN_HOURS,
+      earlyRenewalHours: ADMIN_RENEWAL_HOURS,
+      allowedUses: ["client_auth", "digital_signature"],
+    },
+    opts,
+  );
+
+  const token = new RandomPassword(`${cluster}-token`, { length: 22, special: false, upper: false }, opts);
+  return {
+    caCert: ca.certPem,
+    caKey: pulumi.secret(caKey.privateKeyPem),
+    caHash: caKey.publicKeyPem.apply(publicKeyHash),
+    adminCert: admin.certPem,
+    adminKey: pulumi.secret(adminKey.privateKeyPem),
+    bootstrapToken: pulumi.secret(token.result).apply((text) => `${text.slice(0, 6)}.${text.slice(6, 22)}`),
+  };
+}
+
+/** kubeadm's way to name a CA: the digest of its public key's DER form, which is what a PUBLIC KEY PEM holds. */
+export function publicKeyHash(publicKeyPem: string): string {
+  const der = Buffer.from(publicKeyPem.replace(/-----[^-]+-----|\s/g, ""), "base64");
+  return `sha256:${crypto.createHash("sha256").update(der).digest("hex")}`;
+}

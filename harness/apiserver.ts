@@ -1,0 +1,83 @@
+import { Agent, request } from "node:https";
+import type { ApiAccess } from "./kubeconfig";
+
+/** An API server that did not answer as hoped, in one line. */
+export class ApiError extends Error {
+  constructor(
+    message: string,
+    /** HTTP status, if there was an answer. */
+    readonly status?: number,
+  ) {
+    super(message);
+    this.name = "ApiError";
+  }
+}
+
+/** Reads from one API server; every call ends within `deadlineSeconds`. Call `close` at the end. */
+export class ApiServer {
+  private readonly agent: Agent;
+
+  constructor(
+    private readonly access: ApiAccess,
+    private readonly deadlineSeconds = 8,
+  ) {
+    const { ca, clientCertificate: cert, clientKey: key, serverName: servername } = access;
+    this.agent = new Agent({ ca, cert, key, servername, keepAlive: true, maxSockets: 4 });
+  }
+
+  close(): void {
+    this.agent.destroy();
+  }
+
+  /** GET of a path as JSON. Throws `ApiError`. */
+  get<T>(path: string): Promise<T> {
+    const { host, port, token } = this.access;
+    const headers = { accept: "application/json", ...(token && { authorization: `Bearer ${token}` }) };
+    return new Promise<T>((resolve, reject) => {
+      const signal = AbortSignal.timeout(this.deadlineSeconds * 1000);
+      const fail = (error: Error): void =>
+        reject(new ApiError(signal.aborted ? `no answer within ${this.deadlineSeconds} s` : describe(error)));
+      const asked = request({ host, port, path, headers, agent: this.agent, signal }, (answer) => {
+        const chunks: Buffer[] = [];
+        answer.on("data", (chunk: Buffer) => chunks.push(chunk));
+        answer.on("error", fail);
+        answer.on("end", () => {
+          const status = answer.statusCode ?? 0;
+          if (status !== 200) return reject(new ApiError(`${path} answered ${status}`, status));
+          try {
+            resolve(JSON.parse(Buffer.concat(chunks).toString("utf8")) as T);
+          } catch {
+            reject(new ApiError(`${path} did not answer in JSON`));
+          }
+        });
+      });
+      asked.on("error", fail);
+      asked.end();
+    });
+  }
+
+  /** Items of a list; empty if the server does not know the kind (404). */
+  async list<T>(path: string): Promise<T[]> {
+    try {
+      return (await this.get<{ items?: T[] }>(path)).items ?? [];
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return [];
+      throw error;
+    }
+  }
+}
+
+function describe(error: Error): string {
+  const code = (error as NodeJS.ErrnoException).code;
+  const words: Record<string, string> = {
+    ECONNREFUSED: "connection refused",
+    ECONNRESET: "connection reset",
+    EHOSTUNREACH: "no route to host",
+    ENETUNREACH: "network unreachable",
+    ETIMEDOUT: "connection timed out",
+    ERR_TLS_CERT_ALTNAME_INVALID: "the certificate is for another name",
+    UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the certificate is not signed by the cluster's authority",
+    CERT_HAS_EXPIRED: "the certificate has expired",
+  };
+  return (code && words[code]) ?? code ?? error.message;
+}

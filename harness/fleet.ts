@@ -1,0 +1,177 @@
+import { cpus } from "node:os";
+import type { EngineEvent, Stack } from "@pulumi/pulumi/automation";
+import { UserError } from "../plan/errors";
+import type { Topology } from "../plan/types";
+import { loadTopology } from "../stacks/topology";
+import { renderDiagnostic } from "./diagnostics";
+import { Deadline } from "./deadline";
+import { chooseEngine, renderEngine, type EngineOptions } from "./engine";
+import { isUnchanged } from "./events";
+import { assertBrokerIsLast, checkBroker } from "./broker";
+import { errorLines, remedyFor, type NotReadyError } from "./failure";
+import { Interruption } from "./interruption";
+import { membersOf, planAtOnce, planDown, planSelection, planUp, type Member, type Task } from "./members";
+import { ProgressView, renderActivity, type Screen } from "./progress";
+import { projectFolder } from "./project";
+import { recoverPending, withLockRecovery } from "./recovery";
+import { exitCodeOf, renderOutcome, type FleetReport, type Outcome, type StackResult, type Verb } from "./report";
+import { runInOrder } from "./schedule";
+import { renderDuration } from "./text";
+import { assertPassphrase, hasOwnSecretsProvider, openBackend, openStacks } from "./workspace";
+
+export interface FleetOptions extends EngineOptions {
+  /** Names of the stacks to work on; all when empty. */
+  stacks?: string[];
+  /** Where progress goes; default stderr. */
+  screen?: Screen;
+  /** How many stacks at a time; default one more than CPUs, 2 to 4. */
+  parallel?: number;
+  /** How long one stack may take; default 60 minutes. */
+  deadlineMinutes?: number;
+  /** The fleet; default what the program itself reads (stacks/topology.ts, stack files, overlay). */
+  topology?: Topology;
+  /** The Pulumi project's folder; default the checkout or ARCHIPELAGO_PROJECT. */
+  folder?: string;
+}
+
+/** Puts the chosen stacks up: broker, primary, then the others at once. What is up already stays as it is. */
+export function runUp(options: FleetOptions = {}): Promise<FleetReport> {
+  return runVerb("up", options);
+}
+
+/** Shows what `up` would do. */
+export function runPreview(options: FleetOptions = {}): Promise<FleetReport> {
+  return runVerb("preview", options);
+}
+
+/** Takes the chosen stacks down: regions at once, the broker last. */
+export function runDown(options: FleetOptions = {}): Promise<FleetReport> {
+  return runVerb("down", options);
+}
+
+/** One more than CPUs, because a stack mostly waits for its machines; each engine takes about 3 CPU seconds and 300 MB. */
+function defaultParallel(cpuCount: number): number {
+  return Math.min(4, Math.max(2, cpuCount + 1));
+}
+
+async function runVerb(verb: Verb, options: FleetOptions): Promise<FleetReport> {
+  const startedMs = Date.now();
+  const topology = options.topology ?? loadTopology();
+  const members = membersOf(topology);
+  const chosen = planSelection(members, options.stacks);
+  const folder = options.folder ?? projectFolder();
+  if (!chosen.every(({ name }) => hasOwnSecretsProvider(folder, name))) assertPassphrase();
+  const { world } = topology;
+  const engine = await chooseEngine(options);
+  const view = new ProgressView(
+    chosen.map(({ name }) => name),
+    options.screen,
+  );
+  view.say(renderEngine(engine));
+  view.say(`world: ${world}${world === "rehearsal" ? " (clouds are emulated)" : ""}`);
+
+  const backend = await openBackend(folder, engine);
+  const tooEarly = verb === "down" ? new Map<string, NotReadyError>() : checkBroker(verb, backend, members, chosen);
+  if (verb === "down") assertBrokerIsLast(backend, members, chosen);
+  const doable = chosen.filter(({ name }) => !tooEarly.has(name) && (verb !== "down" || backend.existing.has(name)));
+
+  const interruption = new Interruption((line) => view.say(line));
+  view.start();
+  try {
+    const stacks = await openStacks(
+      backend,
+      doable.map(({ name }) => name),
+    );
+    const run = (name: string): Promise<StackResult> => {
+      const member = chosen.find((one) => one.name === name)!;
+      const early = tooEarly.get(name);
+      if (early) return Promise.resolve(endWith(view, verb, member, 0, failureOf("stopped", member, early)));
+      const stack = stacks.get(name);
+      if (!stack) return Promise.resolve(endWith(view, verb, member, 0, { outcome: "unchanged" }));
+      return runStack(verb, member, stack, view, interruption, options.deadlineMinutes ?? 60);
+    };
+    const parallel = options.parallel ?? defaultParallel(cpus().length);
+    const ended = await runInOrder(planFor(verb, chosen), parallel, run, ({ outcome }) => isDone(outcome));
+    const results = ended.map((end, index) => {
+      if ("value" in end) return end.value;
+      const error = `not begun, because ${end.failedBefore} did not succeed`;
+      return endWith(view, verb, chosen[index]!, 0, { outcome: "stopped", errors: [error] });
+    });
+    const seconds = (Date.now() - startedMs) / 1000;
+    const { version, source, path } = engine;
+    return { verb, world, engine: { version, source, path }, stacks: results, seconds, exitCode: exitCodeOf(results) };
+  } finally {
+    view.stop();
+    interruption.dispose();
+  }
+}
+
+async function runStack(
+  verb: Verb,
+  member: Member,
+  stack: Stack,
+  view: ProgressView,
+  interruption: Interruption,
+  deadlineMinutes: number,
+): Promise<StackResult> {
+  const { name } = member;
+  const startedMs = Date.now();
+  const finish = (ending: Ending): StackResult => endWith(view, verb, member, Date.now() - startedMs, ending);
+  if (interruption.requested) return finish({ outcome: "cancelled", errors: ["not begun, the run was interrupted"] });
+
+  view.begin(name, "starting");
+  const say = (line: string): void => view.say(`[${name}] ${line}`);
+  const progress = view.stacks.get(name)!;
+  const observe = (): string => renderActivity(progress, Date.now());
+  const deadline = new Deadline(name, deadlineMinutes * 60_000, interruption.signal, observe);
+  try {
+    if (verb !== "preview") await recoverPending(stack, say);
+    const common = { onEvent: (event: EngineEvent) => view.event(name, event), signal: deadline.signal, color: "never" } as const;
+    await withLockRecovery(stack, say, async () => {
+      if (verb === "preview") await stack.preview(common);
+      else if (verb === "up") await stack.up(common);
+      else await stack.destroy(common);
+    });
+    return finish({ outcome: isUnchanged(progress.changes) ? "unchanged" : "changed" });
+  } catch (error) {
+    if (deadline.lastSeen !== undefined) {
+      return finish({
+        outcome: "failed",
+        errors: [`not done after ${renderDuration(deadlineMinutes * 60_000)}; last: ${deadline.lastSeen}`],
+        remedy: `See how far it is: ./archipelago status --stack ${name} --detail`,
+      });
+    }
+    if (interruption.requested) return finish({ outcome: "cancelled", errors: ["interrupted before it was done"] });
+    const told = progress.diagnostics.filter(({ severity }) => severity === "error").map(renderDiagnostic);
+    return finish(failureOf("failed", member, error, told));
+  } finally {
+    deadline.dispose();
+  }
+}
+
+interface Ending {
+  outcome: Outcome;
+  errors?: string[];
+  remedy?: string;
+}
+
+function failureOf(outcome: Outcome, { name }: Member, error: unknown, told: string[] = []): Ending {
+  const errors = told.length > 0 ? told : errorLines(error);
+  return { outcome, errors, remedy: error instanceof UserError ? error.remedy : remedyFor(errors, name) };
+}
+
+function endWith(view: ProgressView, verb: Verb, member: Member, milliseconds: number, ending: Ending): StackResult {
+  const { outcome, errors = [], remedy } = ending;
+  const changes = view.stacks.get(member.name)?.changes ?? {};
+  view.end(member.name, outcome, renderOutcome(verb, { outcome, changes, errors }));
+  return { stack: member.name, part: member.part, outcome, seconds: milliseconds / 1000, changes, errors, remedy };
+}
+
+function isDone(outcome: Outcome): boolean {
+  return outcome === "changed" || outcome === "unchanged";
+}
+
+function planFor(verb: Verb, chosen: Member[]): Task[] {
+  // A preview of a region needs a broker that is up, not one that was previewed.
+  return verb === "down" ? planDown(chosen) : verb === "up" ? planUp(chosen) : planAtOnce(chosen);
+}

@@ -1,0 +1,143 @@
+import { join } from "node:path";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { UserError } from "../plan/errors";
+import { oneLine } from "./diagnostics";
+import { NotReadyError } from "./failure";
+import { runDown, runPreview, runUp, type FleetOptions } from "./fleet";
+import { stateFolder } from "./folders";
+import { writeKubeconfigs } from "./kubeconfig";
+import { EXIT, renderReport, type ExitCode, type FleetReport } from "./report";
+import { maskOutputs, runKubeconfigs, runOutputs, runStatus } from "./status";
+import { renderSummary } from "./summary";
+
+interface Flags {
+  stack: string[];
+  json?: boolean;
+  detail?: boolean;
+  parallel?: number;
+  deadline?: number;
+  folder?: string;
+}
+
+const EXAMPLES = `
+Examples:
+  $ ./archipelago preview                       what would change, in every stack
+  $ ./archipelago up                            broker, primary, then the others at once
+  $ ./archipelago up --stack broker --stack oregon
+  $ ./archipelago status                        one line a cluster; --detail for nodes, tunnels and pods
+  $ ./archipelago status --json | jq '.clusters[].state'
+  $ ./archipelago kubeconfig                    files for kubectl
+  $ ./archipelago down --stack london           one region; without --stack everything, the broker last
+
+Exit codes: 0 done, 1 an operation failed, 2 wrong usage or input, 3 something is not ready.`;
+
+/** Builds the command line; `finish` gets the exit code of the verb that ran. */
+export function buildProgram(finish: (code: ExitCode) => void): Command {
+  const program = new Command("archipelago")
+    .description("Kubernetes clusters on several clouds, joined by Submariner, holding one CockroachDB.")
+    .addHelpText("after", EXAMPLES)
+    .exitOverride();
+  const verb = (name: string, description: string, run: (flags: Flags) => Promise<ExitCode>): Command =>
+    program
+      .command(name)
+      .description(description)
+      .option("-s, --stack <name>", "only this stack (repeatable)", collect, [])
+      .option("--json", "one machine-readable document on stdout; progress stays on stderr")
+      .exitOverride()
+      .action(async (flags: Flags) => finish(await run(flags)));
+  const operation = (name: string, description: string, run: (options: FleetOptions) => Promise<FleetReport>): void => {
+    verb(name, description, async (flags) => present(await run(optionsOf(flags)), flags))
+      .option("--parallel <count>", "stacks at a time (default: CPUs + 1, 2 to 4)", positive)
+      .option("--deadline <minutes>", "how long one stack may take", positive, 60);
+  };
+  operation("up", "put stacks up; what is up already stays as it is", runUp);
+  operation("preview", "show what up would change", runPreview);
+  operation("down", "take stacks down, the broker last", runDown);
+  verb("status", "clusters, nodes, tunnels and database pods", showStatus).option("--detail", "every node, tunnel and pod");
+  verb("outputs", "outputs of the stacks, without secrets", showOutputs);
+  verb("kubeconfig", "write one kubeconfig a cluster, readable by you alone", showKubeconfigs).option(
+    "--folder <path>",
+    "where to write them (default: the state folder)",
+  );
+  return program;
+}
+
+/** Runs one command line and answers with its exit code; errors are printed as message and remedy. */
+export async function main(words: string[]): Promise<ExitCode> {
+  let exitCode: ExitCode = EXIT.ok;
+  try {
+    await buildProgram((code) => (exitCode = code)).parseAsync(words, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    return reportError(error);
+  }
+}
+
+/** Prints an error the way users should see it and says which exit code it means. */
+export function reportError(error: unknown): ExitCode {
+  // commander has printed its message already; help and version are no errors.
+  if (error instanceof CommanderError) return error.exitCode === 0 || error.code === "commander.help" ? EXIT.ok : EXIT.usage;
+  if (error instanceof UserError) {
+    process.stderr.write(`error: ${error.message}\n  → ${error.remedy.split("\n").join("\n    ")}\n`);
+    return error instanceof NotReadyError ? EXIT.notReady : EXIT.usage;
+  }
+  process.stderr.write(`error: ${oneLine(error instanceof Error ? error.message : String(error))}\n`);
+  if (process.env.ARCHIPELAGO_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  else process.stderr.write("  → this was not foreseen; run it again with ARCHIPELAGO_DEBUG=1 for the details\n");
+  return EXIT.failed;
+}
+
+function present(report: FleetReport, { json }: Flags): ExitCode {
+  print(json ? [JSON.stringify(report, null, 2)] : renderReport(report));
+  return report.exitCode;
+}
+
+async function showStatus(flags: Flags): Promise<ExitCode> {
+  const { summary, exitCode } = await runStatus(optionsOf(flags));
+  print(flags.json ? [JSON.stringify({ ...summary, exitCode }, null, 2)] : renderSummary(summary, flags.detail));
+  return exitCode;
+}
+
+async function showOutputs(flags: Flags): Promise<ExitCode> {
+  const outputs = Object.entries(await runOutputs(optionsOf(flags)));
+  const masked = Object.fromEntries(outputs.map(([name, map]) => [name, maskOutputs(map)]));
+  if (flags.json) print([JSON.stringify(masked, null, 2)]);
+  else {
+    for (const [name, map] of Object.entries(masked)) {
+      const lines = Object.entries(map).map(([key, value]) => `  ${key}: ${typeof value === "string" ? value : JSON.stringify(value)}`);
+      print([name, ...(lines.length > 0 ? lines : ["  (not up)"])]);
+    }
+  }
+  return EXIT.ok;
+}
+
+async function showKubeconfigs(flags: Flags): Promise<ExitCode> {
+  const kubeconfigs = await runKubeconfigs(optionsOf(flags));
+  if (Object.keys(kubeconfigs).length === 0) throw new NotReadyError("No cluster is up yet.", "Put it up first: ./archipelago up");
+  const paths = writeKubeconfigs(flags.folder ?? join(stateFolder(), "kubeconfigs"), kubeconfigs);
+  const examples = Object.values(paths).map((path) => `KUBECONFIG=${path} kubectl get nodes,pods -A`);
+  print(flags.json ? [JSON.stringify(paths, null, 2)] : examples);
+  return EXIT.ok;
+}
+
+function optionsOf({ stack, parallel, deadline }: Flags): FleetOptions {
+  return { stacks: stack, parallel, deadlineMinutes: deadline };
+}
+
+function print(lines: string[]): void {
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+function collect(value: string, previous: string[]): string[] {
+  return [...previous, value];
+}
+
+function positive(value: string): number {
+  const number = Number(value);
+  if (!(number > 0)) throw new InvalidArgumentError("It must be a number above 0.");
+  return number;
+}
+
+if (require.main === module) {
+  void main(process.argv.slice(2)).then((code) => (process.exitCode = code));
+}

@@ -1,0 +1,42 @@
+/** What the plan must know of each cloud before asking it. */
+import type { CloudName } from "./types";
+
+export interface CloudFacts {
+  label: string;
+  /** A static address is known before its machine boots, so that it can stand in the API server's certificate. */
+  addressBeforeBoot: boolean;
+  /** Whether a cluster's nodes lie in one zone, each where it wants, or the cloud has no zones. */
+  zones: "one" | "each" | "none";
+  /** What `account` means here, when the cloud needs it. */
+  account?: string;
+  /** No firewall of the cloud's own: the boot script filters on the host. */
+  hostFirewall: boolean;
+  /** Addresses of a subnet that the cloud keeps for itself. */
+  reservedAddresses: number;
+  /** The service has ended: nothing can be created in the real cloud any more. */
+  ended?: { on: string; remedy: string };
+}
+
+export const CLOUD_FACTS: Record<CloudName, CloudFacts> = {
+  aws: { label: "AWS", addressBeforeBoot: true, zones: "one", hostFirewall: false, reservedAddresses: 5 },
+  oci: {
+    label: "Oracle Cloud",
+    addressBeforeBoot: true,
+    zones: "each",
+    account: "compartment OCID",
+    hostFirewall: false,
+    reservedAddresses: 3,
+  },
+  vultr: { label: "Vultr", addressBeforeBoot: true, zones: "none", hostFirewall: false, reservedAddresses: 3 },
+  civo: { label: "Civo", addressBeforeBoot: false, zones: "none", hostFirewall: false, reservedAddresses: 3 },
+  linode: { label: "Linode", addressBeforeBoot: false, zones: "none", hostFirewall: false, reservedAddresses: 4 },
+  "equinix-metal": {
+    label: "Equinix Metal",
+    addressBeforeBoot: false,
+    zones: "none",
+    account: "project id",
+    hostFirewall: true,
+    reservedAddresses: 3,
+    ended: { on: "2026-06-30", remedy: "choose another cloud for it, e.g. cloud: linode, place: jp-tyo-3" },
+  },
+};

@@ -1,0 +1,95 @@
+/** What each cluster's firewall opens, and why. Nothing else is open. */
+import { API_PORT } from "./names";
+import type { NodePlan, PortRule } from "./types";
+
+const ANYWHERE = "0.0.0.0/0";
+
+/** UDP port on which gateways carry each other's traffic. */
+export const CABLE_PORT = 4500;
+/** UDP port on which gateways find out how they see each other through NAT. */
+export const NAT_DISCOVERY_PORT = 4490;
+
+export interface FirewallInput {
+  role: "broker" | "region";
+  nodeCidr: string;
+  adminCidrs: string[];
+}
+
+export function planFirewall({ role, nodeCidr, adminCidrs }: FirewallInput): PortRule[] {
+  const inside = (name: string, protocol: "tcp" | "udp", port: number, why: string): PortRule => ({
+    name,
+    on: "every node",
+    protocol,
+    from: port,
+    to: port,
+    sources: [nodeCidr],
+    why,
+  });
+  const cable = (name: string, port: number, what: string): PortRule => ({
+    name,
+    on: "gateways",
+    protocol: "udp",
+    from: port,
+    to: port,
+    sources: [ANYWHERE],
+    why: `${what}; the peers' addresses belong to other stacks, the pre-shared key is what keeps strangers out`,
+  });
+  const api: PortRule = {
+    name: "api",
+    on: "server",
+    protocol: "tcp",
+    from: API_PORT,
+    to: API_PORT,
+    sources: role === "broker" ? [ANYWHERE] : [...new Set([...adminCidrs, nodeCidr])],
+    why:
+      role === "broker"
+        ? "Kubernetes API: every gateway exchanges endpoints here from an address known only later; token and TLS guard it"
+        : "Kubernetes API, for administrators and the cluster's own nodes",
+  };
+  const ping: PortRule = {
+    name: "ping",
+    on: "every node",
+    protocol: "icmp",
+    from: 0,
+    to: 0,
+    sources: [ANYWHERE],
+    why: "path MTU discovery and round trip times",
+  };
+  const common = [
+    api,
+    inside("kubelet", "tcp", 10250, "API server to kubelets: logs, exec, metrics"),
+    inside("flannel", "udp", 8472, "pod network between the cluster's nodes (VXLAN)"),
+    ping,
+  ];
+  if (role === "broker") return common;
+  return [
+    ...common,
+    inside("mesh-inside", "udp", 4800, "Submariner: from any node to its cluster's gateway (VXLAN)"),
+    cable("cable", CABLE_PORT, "tunnels between the gateways"),
+    cable("nat-discovery", NAT_DISCOVERY_PORT, "Submariner NAT discovery between the gateways"),
+  ];
+}
+
+const applies = (rule: PortRule, node: NodePlan): boolean =>
+  rule.on === "every node" || (rule.on === "server" ? node.role === "server" : node.gateway);
+
+/** Rules for one node. */
+export const nodeRules = (rules: PortRule[], node: NodePlan): PortRule[] => rules.filter((rule) => applies(rule, node));
+
+export interface FirewallProfile {
+  name: "server" | "server-gateway" | "gateway" | "worker";
+  rules: PortRule[];
+}
+
+export const profileName = (node: NodePlan): FirewallProfile["name"] =>
+  node.role === "server" ? (node.gateway ? "server-gateway" : "server") : node.gateway ? "gateway" : "worker";
+
+/** One firewall per kind of node that the cluster has: a worker opens no port to the outside. */
+export function firewallProfiles(rules: PortRule[], nodes: NodePlan[]): FirewallProfile[] {
+  const profiles = new Map<string, FirewallProfile>();
+  for (const node of nodes) {
+    const name = profileName(node);
+    if (!profiles.has(name)) profiles.set(name, { name, rules: nodeRules(rules, node) });
+  }
+  return [...profiles.values()];
+}

@@ -1,0 +1,81 @@
+/** Topology → everything that can be known before any cloud is asked. Pure. */
+import { addressAt } from "./cidr";
+import { planFirewall } from "./firewall";
+import type { ClusterPlan, ClusterSpec, NodePlan, PeerPlan, Plan, Topology } from "./types";
+
+/** Offset of CoreDNS in a service CIDR: kubeadm always gives it the tenth address. */
+const DNS_OFFSET = 10;
+
+/**
+ * Plans the whole fleet.
+ *
+ * @param topology one that `assertTopology` has let through; others make it throw.
+ */
+export function planFleet(topology: Topology): Plan {
+  const entries = Object.entries(topology.clusters);
+  const peers = entries.filter(([, spec]) => spec.role === "region").map(([name, spec]) => planPeer(topology, name, spec));
+  const clusters = Object.fromEntries(
+    entries.map(([name, spec]) => [name, planCluster(topology, name, spec, peers)]),
+  );
+  const all = Object.values(clusters);
+  const broker = all.find((cluster) => cluster.role === "broker");
+  const primary = all.find((cluster) => cluster.primary);
+  if (!broker || !primary) throw new RangeError("a fleet needs one broker and one primary region");
+  const others = all.filter((cluster) => cluster.role === "region" && cluster !== primary);
+  return { topology, broker, primary, regions: [primary, ...others], clusters };
+}
+
+const suffixOf = (topology: Topology, name: string): string => `${name}.${topology.domain}`;
+
+function planPeer(topology: Topology, name: string, spec: ClusterSpec): PeerPlan {
+  return {
+    name,
+    suffix: suffixOf(topology, name),
+    dnsAddress: addressAt(spec.serviceCidr, DNS_OFFSET),
+    podCidr: spec.podCidr,
+    serviceCidr: spec.serviceCidr,
+  };
+}
+
+function planCluster(topology: Topology, name: string, spec: ClusterSpec, peers: PeerPlan[]): ClusterPlan {
+  const suffix = suffixOf(topology, name);
+  return {
+    name,
+    cloud: spec.cloud,
+    place: spec.place,
+    role: spec.role,
+    primary: spec.primary ?? false,
+    account: spec.account,
+    suffix,
+    apiName: `api.${suffix}`,
+    dnsAddress: addressAt(spec.serviceCidr, DNS_OFFSET),
+    podCidr: spec.podCidr,
+    serviceCidr: spec.serviceCidr,
+    nodeCidr: spec.nodeCidr,
+    nodes: planNodes(name, spec, spec.role === "region" ? topology.database.replicas : 0),
+    peers: spec.role === "region" ? peers.filter((peer) => peer.name !== name) : [],
+    firewall: planFirewall({ role: spec.role, nodeCidr: spec.nodeCidr, adminCidrs: topology.adminCidrs }),
+  };
+}
+
+function planNodes(cluster: string, spec: ClusterSpec, replicas: number): NodePlan[] {
+  const nodes = Object.entries(spec.nodes).map(([key, node]): NodePlan => {
+    const gateway = node.gateway ?? false;
+    return {
+      name: `${cluster}-${key}`,
+      key,
+      role: node.role,
+      gateway,
+      staticAddress: gateway || node.role === "server",
+      size: node.size,
+      zone: node.zone,
+      replicas: [],
+    };
+  });
+  const servers = nodes.filter((node) => node.role === "server");
+  const workers = nodes.filter((node) => node.role === "worker");
+  // Workers first: the control plane's etcd and a database compete for the same disk.
+  const holders = [...workers, ...servers];
+  for (let ordinal = 0; ordinal < replicas; ordinal++) holders[ordinal % holders.length]?.replicas.push(ordinal);
+  return [...servers, ...workers];
+}

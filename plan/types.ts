@@ -1,0 +1,124 @@
+/** The data of the whole fleet, as written in stacks/topology.ts and overridden per stack, and what follows from it. */
+
+export const CLOUDS = ["aws", "oci", "vultr", "equinix-metal", "civo", "linode"] as const;
+export type CloudName = (typeof CLOUDS)[number];
+
+/** A machine of a cluster. The key in `nodes` is its name inside the cluster; never its position. */
+export interface NodeSpec {
+  role: "server" | "worker";
+  /** Carries the tunnels; gets a static public address. */
+  gateway?: boolean;
+  /** Instance size in the cloud's own words; each adapter has a default. */
+  size?: string;
+  /** Zone within the place, in the cloud's own words; each adapter has a default. */
+  zone?: string;
+}
+
+export interface ClusterSpec {
+  cloud: CloudName;
+  /** Region, location or metro in the cloud's own words. */
+  place: string;
+  role: "broker" | "region";
+  /** The one region that initialises the database. */
+  primary?: boolean;
+  /** Where the cluster is put within the customer's account: OCI compartment, Equinix Metal project. */
+  account?: string;
+  /** IPv4 CIDRs, pairwise disjoint over the whole fleet. */
+  podCidr: string;
+  serviceCidr: string;
+  nodeCidr: string;
+  nodes: Record<string, NodeSpec>;
+}
+
+export interface Topology {
+  /** Which world this topology is for; printed wherever results are shown. */
+  world: "clouds" | "rehearsal";
+  /** Parent of every cluster's DNS suffix: `<cluster>.<domain>`. */
+  domain: string;
+  /** Who may reach the Kubernetes API of the region clusters. */
+  adminCidrs: string[];
+  /** Where CoreDNS asks for names outside the fleet: addresses or a resolv.conf path; empty: nowhere. */
+  upstreamDns: string[];
+  /** Refuse to delete or replace machines that hold database volumes until the resource is unprotected. */
+  protectData: boolean;
+  kubernetes: { version: string };
+  submariner: { version: string; repository: string; cableDriver: "libreswan" | "wireguard" | "vxlan" };
+  database: { image: string; standIn: boolean; replicas: number; storageGib: number };
+  clusters: Record<string, ClusterSpec>;
+}
+
+/** One thing wrong with the topology: where, what was found, what is allowed, what to do. */
+export interface Finding {
+  place: string;
+  value: string;
+  allowed: string;
+  remedy: string;
+}
+
+/** One opening in a cluster's firewall. Everything not listed stays shut. */
+export interface PortRule {
+  name: string;
+  /** Which nodes of the cluster it opens. */
+  on: "every node" | "server" | "gateways";
+  protocol: "tcp" | "udp" | "icmp";
+  /** First and last port, inclusive; 0–0 for icmp. */
+  from: number;
+  to: number;
+  /** IPv4 CIDRs that may connect. */
+  sources: string[];
+  why: string;
+}
+
+export interface NodePlan {
+  /** Globally unique machine and Kubernetes node name: `<cluster>-<key>`. */
+  name: string;
+  key: string;
+  role: "server" | "worker";
+  gateway: boolean;
+  /** Public address that outlives the machine: gateways (peers dial it) and servers (kubeconfigs name it). */
+  staticAddress: boolean;
+  size?: string;
+  zone?: string;
+  /** Ordinals of the database replicas whose volume lies on this node. */
+  replicas: number[];
+}
+
+export interface PeerPlan {
+  name: string;
+  suffix: string;
+  /** Address of the peer's CoreDNS service: the tenth of its service CIDR. */
+  dnsAddress: string;
+  podCidr: string;
+  serviceCidr: string;
+}
+
+export interface ClusterPlan {
+  name: string;
+  cloud: CloudName;
+  place: string;
+  role: "broker" | "region";
+  primary: boolean;
+  account?: string;
+  /** Kubernetes DNS domain: `<name>.<domain>`. */
+  suffix: string;
+  /** Name in the API server's certificate and in every kubeconfig: `api.<suffix>`. */
+  apiName: string;
+  dnsAddress: string;
+  podCidr: string;
+  serviceCidr: string;
+  nodeCidr: string;
+  /** Servers first. */
+  nodes: NodePlan[];
+  /** The other region clusters (empty for the broker). */
+  peers: PeerPlan[];
+  firewall: PortRule[];
+}
+
+export interface Plan {
+  topology: Topology;
+  broker: ClusterPlan;
+  primary: ClusterPlan;
+  /** Region clusters, primary first. */
+  regions: ClusterPlan[];
+  clusters: Record<string, ClusterPlan>;
+}

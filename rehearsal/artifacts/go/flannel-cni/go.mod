@@ -1,0 +1,3 @@
+module archipelago.internal/flannel-cni
+
+go 1.24

@@ -1,0 +1,3 @@
+module archipelago.internal/metricsproxy
+
+go 1.24

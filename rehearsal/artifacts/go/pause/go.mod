@@ -1,0 +1,3 @@
+module archipelago.internal/pause
+
+go 1.24

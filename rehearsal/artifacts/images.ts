@@ -1,0 +1,152 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { addBusybox, addPackages, installedPackages, planPackageClosure } from "./debian";
+import { MACHINE_PROGRAMS, SUBMARINER_MODULE, goModuleFolder } from "./goPrograms";
+import { writeLayer, type ImageSpec, type Layer } from "./oci";
+import { VERSIONS } from "./versions";
+
+/** Folders with the programs the images hold, by artifact. */
+export interface ProgramFolders {
+  kubernetes: string;
+  etcd: string;
+  coredns: string;
+  flannel: string;
+  flannelCni: string;
+  pause: string;
+  submariner: string;
+  submarinerOperator: string;
+  lighthouse: string;
+  metricsproxy: string;
+  standin: string;
+  /** Debian's root file system is its folder `root`. */
+  debian: string;
+}
+
+export const STANDIN_IMAGE = `archipelago.internal/cockroachdb-stand-in:v${VERSIONS.cockroachdb}`;
+
+const KUBERNETES_SERVERS = ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy"];
+/** Layer of the one Kubernetes binary; the machine takes kubelet, kubeadm and kubectl out of it too. */
+export const KUBE_PATH = "usr/local/bin/kube";
+
+/**
+ * Writes the layers and returns every image a machine needs, under upstream's names. No image has a base image: below
+ * the programs lie busybox and, where iptables, nft or libreswan are called, Debian packages with their libraries.
+ */
+export async function writeImages(folder: string, from: ProgramFolders): Promise<ImageSpec[]> {
+  // the start scripts of Submariner's images are upstream's own
+  const submarinerScripts = join(await goModuleFolder(MACHINE_PROGRAMS.submariner.folder, SUBMARINER_MODULE), "package");
+  mkdirSync(folder, { recursive: true });
+  const debianRoot = join(from.debian, "root");
+  const packages = installedPackages(debianRoot);
+  const netPackages = planPackageClosure(packages, ["bash", "iproute2", "iptables", "nftables", "conntrack", "ipset", "procps", "kmod", "grep"]);
+  const ipsecPackages = planPackageClosure(packages, ["libreswan", "libnss3-tools", "openssl"], netPackages);
+  const base = await writeLayer(folder, "base", (tar) => addBusybox(tar, debianRoot));
+  const net = await writeLayer(folder, "net", async (tar) => {
+    await addPackages(tar, debianRoot, netPackages);
+    // Debian chooses by /etc/alternatives, which belongs to no package
+    for (const family of ["iptables", "ip6tables"]) {
+      for (const suffix of ["", "-save", "-restore"]) tar.addLink(`usr/sbin/${family}${suffix}`, "xtables-nft-multi");
+    }
+  });
+  const ipsec = await writeLayer(folder, "ipsec", async (tar) => {
+    await addPackages(tar, debianRoot, ipsecPackages);
+    tar.addFolder("var/lib/ipsec/nss", { mode: 0o700 });
+  });
+  const programs = (name: string, files: Record<string, string>, links: Record<string, string> = {}): Promise<Layer> =>
+    writeLayer(folder, name, (tar) => {
+      for (const [path, source] of Object.entries(files)) tar.addFileFrom(path, source, { mode: 0o755 });
+      for (const [path, target] of Object.entries(links)) tar.addLink(path, target);
+    });
+  const kube = await programs(
+    "kube",
+    { [KUBE_PATH]: join(from.kubernetes, "kube") },
+    Object.fromEntries(KUBERNETES_SERVERS.map((name) => [`usr/local/bin/${name}`, "kube"])),
+  );
+  const nodeReady = await programs("await-node-ready", {
+    "usr/local/bin/await-node-ready": join(from.submariner, "await-node-ready"),
+    "usr/local/bin/await-node-ready.sh": join(submarinerScripts, "await-node-ready.sh"),
+  });
+  const gateway = await programs("submariner-gateway", {
+    "usr/local/bin/submariner-gateway": join(from.submariner, "submariner-gateway"),
+    "usr/local/bin/submariner.sh": join(submarinerScripts, "submariner.sh"),
+    "usr/local/bin/pluto": join(submarinerScripts, "pluto"),
+  });
+  const routeAgent = await programs("submariner-route-agent", {
+    "usr/local/bin/submariner-route-agent": join(from.submariner, "submariner-route-agent"),
+    "usr/local/bin/submariner-route-agent.sh": join(submarinerScripts, "submariner-route-agent.sh"),
+  });
+  const flannel = await programs("flannel", {
+    "opt/bin/flanneld": join(from.flannel, "flanneld"),
+    "opt/bin/install-conf": join(from.flannel, "install-conf"),
+  });
+  const single = (name: string, path: string, source: string) => programs(name, { [path]: source });
+
+  const k8s = "registry.k8s.io";
+  const submariner = (name: string) => `quay.io/submariner/${name}:${VERSIONS.submariner}`;
+  return [
+    {
+      reference: `${k8s}/pause:${VERSIONS.pauseImage}`,
+      layers: [await single("pause", "pause", join(from.pause, "pause"))],
+      entrypoint: ["/pause"],
+    },
+    {
+      reference: `${k8s}/etcd:${VERSIONS.etcdImage}`,
+      layers: [await single("etcd", "usr/local/bin/etcd", join(from.etcd, "etcd"))],
+      command: ["etcd"],
+    },
+    ...KUBERNETES_SERVERS.map((name) => ({
+      reference: `${k8s}/${name}:v${VERSIONS.kubernetes}`,
+      layers: name === "kube-proxy" ? [base, net, kube] : [base, kube],
+      command: [name],
+    })),
+    {
+      reference: `${k8s}/coredns/coredns:v${VERSIONS.coredns}`,
+      layers: [await single("coredns", "coredns", join(from.coredns, "coredns"))],
+      entrypoint: ["/coredns"],
+    },
+    {
+      reference: `ghcr.io/flannel-io/flannel:v${VERSIONS.flannel}`,
+      layers: [base, net, flannel],
+      entrypoint: ["/opt/bin/flanneld"],
+    },
+    {
+      reference: `ghcr.io/flannel-io/flannel-cni-plugin:v${VERSIONS.flannelCniImage}`,
+      layers: [base, await single("flannel-cni", "flannel", join(from.flannelCni, "flannel-cni"))],
+    },
+    {
+      reference: submariner("submariner-operator"),
+      layers: [await single("operator", "submariner-operator", join(from.submarinerOperator, "submariner-operator"))],
+      entrypoint: ["/submariner-operator"],
+      env: ["USER_UID=1001", "PATH=/"],
+      user: "1001",
+    },
+    {
+      reference: submariner("submariner-gateway"),
+      layers: [base, net, ipsec, nodeReady, gateway],
+      entrypoint: ["submariner.sh"],
+      workingFolder: "/var/submariner",
+    },
+    {
+      reference: submariner("submariner-route-agent"),
+      layers: [base, net, nodeReady, routeAgent],
+      entrypoint: ["submariner-route-agent.sh"],
+      workingFolder: "/var/submariner",
+    },
+    {
+      reference: submariner("lighthouse-agent"),
+      layers: [await single("lighthouse-agent", "usr/local/bin/lighthouse-agent", join(from.lighthouse, "lighthouse-agent"))],
+      entrypoint: ["/usr/local/bin/lighthouse-agent", "-alsologtostderr"],
+      workingFolder: "/var/submariner",
+    },
+    {
+      reference: submariner("nettest"),
+      layers: [base, await single("metricsproxy", "app/metricsproxy", join(from.metricsproxy, "metricsproxy"))],
+      workingFolder: "/app",
+    },
+    {
+      reference: STANDIN_IMAGE,
+      layers: [base, await single("stand-in", "cockroach/cockroach", join(from.standin, "cockroach"))],
+      workingFolder: "/cockroach",
+    },
+  ];
+}

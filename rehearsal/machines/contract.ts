@@ -1,0 +1,50 @@
+/** What the emulated clouds ask of the one-machine world. Two implementations: podman machines, and none (recorded only). */
+
+/** One L2 segment with a router as its only way out; the counterpart of a VPC's subnet. */
+export interface Segment {
+  /** Unique, `[a-z0-9-]{1,40}`. */
+  name: string;
+  /** The private IPv4 range; its first address belongs to the router. */
+  cidr: string;
+}
+
+export interface FirewallRule {
+  protocol: "tcp" | "udp" | "icmp" | "all";
+  /** Inclusive; 0 and 65535 for every port; ignored for icmp and all. */
+  from: number;
+  to: number;
+  /** IPv4 CIDRs. */
+  sources: string[];
+}
+
+export interface MachineSpec {
+  /** Globally unique machine id, `[a-z0-9-]{1,60}`; creating the same id twice is the same machine. */
+  id: string;
+  /** Hostname. */
+  name: string;
+  /** Emulated cloud, for listings and container labels. */
+  cloud: string;
+  segment: string;
+  /** Inside the segment's range. */
+  privateAddress: string;
+  /** Exactly the bytes the program handed to the cloud, decoded as the cloud decodes them (never gzip or base64 here). */
+  userData: string;
+  /** Stateful inbound rules; everything else inbound is dropped. `undefined`: no cloud firewall at all (as on Metal). */
+  firewall: FirewallRule[] | undefined;
+  /** Where the public address lives: on the machine's own interface, or 1:1 translated at the router. */
+  publicMode: "interface" | "nat";
+  /** Known at creation or attached later. */
+  publicAddress?: string;
+}
+
+export interface Machines {
+  ensureSegment(segment: Segment): Promise<void>;
+  removeSegment(name: string): Promise<void>;
+  /** Idempotent by id; resolves when the machine has started to boot. */
+  createMachine(spec: MachineSpec): Promise<void>;
+  /** Idempotent. */
+  removeMachine(id: string): Promise<void>;
+  setFirewall(id: string, rules: FirewallRule[] | undefined): Promise<void>;
+  /** Attach, move or (undefined) detach the public address of a running machine. */
+  setPublicAddress(id: string, address: string | undefined): Promise<void>;
+}

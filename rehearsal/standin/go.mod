@@ -1,0 +1,3 @@
+module archipelago/standin
+
+go 1.26

@@ -1,0 +1,50 @@
+/** A region stack: one cluster with its gateway to the others and its part of the database. */
+import * as pulumi from "@pulumi/pulumi";
+import { Database } from "../components/cockroachdb/database";
+import { Cluster } from "../components/kubernetes/cluster";
+import { loadManifests } from "../components/manifests";
+import { SubmarinerGateway } from "../components/submariner/gateway";
+import { UserError } from "../plan/errors";
+import { isJoin, type Join, joinOutput } from "../plan/join";
+import type { ClusterPlan, Plan } from "../plan/types";
+import { clusterOutputs } from "./outputs";
+
+export async function createRegion(plan: Plan, planned: ClusterPlan): Promise<Record<string, unknown>> {
+  const manifests = loadManifests();
+  const join = await readJoin(plan, planned.name);
+  const cluster = new Cluster(planned.name, { plan, cluster: planned, manifests });
+  const inside = { providers: { kubernetes: cluster.provider }, deletedWith: cluster.server.resource };
+  const gateways = cluster.machines
+    .filter(({ node }) => node.gateway)
+    .map(({ node, publicAddress }) => ({ node, publicAddress }));
+  const gateway = new SubmarinerGateway(
+    "submariner",
+    { plan, cluster: planned, manifests, join, gateways },
+    { ...inside, dependsOn: cluster.ready },
+  );
+  new Database(
+    "database",
+    { plan, cluster: planned, certificates: join.database },
+    // Replicas look for their peers through the tunnels, and the init Job must not run before they can be found.
+    { ...inside, dependsOn: [...cluster.ready, ...gateway.ready] },
+  );
+  return clusterOutputs(plan, planned, cluster);
+}
+
+/**
+ * This region's own entry of the broker stack, and no other. In a preview it may be missing: then it is unknown.
+ *
+ * @throws UserError when the broker stack has not made it yet.
+ */
+async function readJoin(plan: Plan, region: string): Promise<pulumi.Output<Join>> {
+  const broker = plan.broker.name;
+  const reference = new pulumi.StackReference(`${pulumi.getOrganization()}/${pulumi.getProject()}/${broker}`);
+  const { value, secretValue } = await reference.getOutputDetails(joinOutput(region));
+  const entry: unknown = secretValue ?? value;
+  if (isJoin(entry)) return pulumi.secret(entry);
+  if (pulumi.runtime.isDryRun()) return pulumi.output(pulumi.unknown) as unknown as pulumi.Output<Join>;
+  throw new UserError(
+    `The ${broker} stack is not up yet: it has no whole entry for ${region}.`,
+    `Run \`pulumi up -s ${broker}\` first, then \`pulumi up -s ${region}\` again.`,
+  );
+}

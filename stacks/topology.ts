@@ -1,0 +1,124 @@
+/** The fleet as data. Overridden by Pulumi.yaml (archipelago:fleet), Pulumi.<stack>.yaml (archipelago:cluster), ARCHIPELAGO_OVERLAY. */
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { parse } from "yaml";
+import { assertTopology } from "../plan/check";
+import { UserError } from "../plan/errors";
+import { mergeData } from "../plan/merge";
+import type { Topology } from "../plan/types";
+
+/** What the tree says before any override. Adding a region is one entry here (or in its stack file) and one stack file. */
+export const DEFAULT_TOPOLOGY: Topology = {
+  world: "clouds",
+  domain: "archipelago.internal",
+  // Nobody, until somebody says who: check.ts asks for it.
+  adminCidrs: [],
+  upstreamDns: ["/etc/resolv.conf"],
+  protectData: true,
+  kubernetes: { version: "v1.37.2" },
+  // Not below 0.24.2: security fixes of autumn 2026.
+  submariner: { version: "0.24.2", repository: "quay.io/submariner", cableDriver: "libreswan" },
+  database: { image: "docker.io/cockroachdb/cockroach:v25.4.14", standIn: false, replicas: 3, storageGib: 20 },
+  clusters: {
+    broker: {
+      cloud: "vultr",
+      place: "ewr",
+      role: "broker",
+      nodeCidr: "10.10.0.0/24",
+      podCidr: "10.128.0.0/16",
+      serviceCidr: "10.192.0.0/16",
+      nodes: { server: { role: "server" } },
+    },
+    oregon: {
+      cloud: "aws",
+      place: "us-west-2",
+      role: "region",
+      primary: true,
+      nodeCidr: "10.20.0.0/24",
+      podCidr: "10.129.0.0/16",
+      serviceCidr: "10.193.0.0/16",
+      nodes: { server: { role: "server", gateway: true }, "worker-1": { role: "worker" } },
+    },
+    ashburn: {
+      cloud: "oci",
+      place: "us-ashburn-1",
+      role: "region",
+      nodeCidr: "10.30.0.0/24",
+      podCidr: "10.130.0.0/16",
+      serviceCidr: "10.194.0.0/16",
+      nodes: { server: { role: "server", gateway: true } },
+    },
+    london: {
+      cloud: "civo",
+      place: "LON1",
+      role: "region",
+      // Civo assigns it; it cannot be chosen.
+      nodeCidr: "192.168.1.0/24",
+      podCidr: "10.131.0.0/16",
+      serviceCidr: "10.195.0.0/16",
+      nodes: { server: { role: "server", gateway: true } },
+    },
+    tokyo: {
+      cloud: "equinix-metal",
+      place: "ty",
+      role: "region",
+      nodeCidr: "10.70.0.0/25",
+      podCidr: "10.132.0.0/16",
+      serviceCidr: "10.196.0.0/16",
+      nodes: { server: { role: "server", gateway: true } },
+    },
+  },
+};
+
+/** The project's folder, where Pulumi.yaml lies. */
+export const PROJECT_FOLDER = path.resolve(__dirname, "..");
+
+/**
+ * The whole fleet, the same from whichever stack it is read: every stack's file counts, not only the selected one's.
+ *
+ * @param folder where Pulumi.yaml and Pulumi.<stack>.yaml lie.
+ * @param overlay path of a JSON file laid over everything else; default: the environment's ARCHIPELAGO_OVERLAY.
+ * @throws UserError with every finding at once.
+ */
+export function loadTopology(folder = PROJECT_FOLDER, overlay = process.env.ARCHIPELAGO_OVERLAY): Topology {
+  let data: unknown = mergeData(DEFAULT_TOPOLOGY, readFleet(folder));
+  for (const file of fs.readdirSync(folder).sort()) {
+    const stack = /^Pulumi\.(.+)\.ya?ml$/.exec(file)?.[1];
+    const cluster = stack && readConfig(path.join(folder, file), "archipelago:cluster");
+    if (stack && cluster) data = mergeData(data, { clusters: { [stack]: cluster } });
+  }
+  if (overlay) data = mergeData(data, readOverlay(overlay));
+  return assertTopology(data);
+}
+
+function readFleet(folder: string): unknown {
+  const entry = readConfig(path.join(folder, "Pulumi.yaml"), "archipelago:fleet");
+  return (entry as { value?: unknown } | undefined)?.value;
+}
+
+function readConfig(file: string, key: string): unknown {
+  const document = readFile(file, parse) as { config?: Record<string, unknown> } | null;
+  return document?.config?.[key];
+}
+
+function readOverlay(file: string): unknown {
+  const data = readFile(file, JSON.parse);
+  if (typeof data === "object" && data !== null && !Array.isArray(data)) return data;
+  throw new UserError(`${file}: not a JSON object.`, "Correct the file, or unset ARCHIPELAGO_OVERLAY.");
+}
+
+function readFile(file: string, parseText: (text: string) => unknown): unknown {
+  let text: string;
+  try {
+    text = fs.readFileSync(file, "utf8");
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    throw new UserError(`Cannot read ${file}: ${code}.`, "Restore the file, or correct the variable that names it.");
+  }
+  try {
+    return parseText(text);
+  } catch (cause) {
+    const [reason] = (cause as Error).message.split("\n");
+    throw new UserError(`${file}: ${reason}`, "Correct the file's syntax.");
+  }
+}
