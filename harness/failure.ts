@@ -10,6 +10,7 @@ export class NotReadyError extends UserError {
 }
 
 const REMEDIES: [RegExp, string][] = [
+  [/engine was ended by SIG/, "Nothing to mend: the next run clears what the ended engine left."],
   [
     /incorrect passphrase|passphrase must be set|unable to find either `?PULUMI_CONFIG_PASSPHRASE/i,
     "Set PULUMI_CONFIG_PASSPHRASE (or PULUMI_CONFIG_PASSPHRASE_FILE) to the passphrase this stack was made with.",

@@ -125,9 +125,9 @@ async function runStack(
   const observe = (): string => renderActivity(progress, Date.now());
   const deadline = new Deadline(name, deadlineMinutes * 60_000, interruption.signal, observe);
   try {
-    if (verb !== "preview") await recoverPending(stack, say);
     const common = { onEvent: (event: EngineEvent) => view.event(name, event), signal: deadline.signal, color: "never" } as const;
     await withLockRecovery(stack, say, async () => {
+      if (verb !== "preview") await recoverPending(stack, say);
       if (verb === "preview") await stack.preview(common);
       else if (verb === "up") await stack.up(common);
       else await stack.destroy(common);

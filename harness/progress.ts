@@ -29,7 +29,7 @@ export class ProgressView {
   private timer: NodeJS.Timeout | undefined;
   private drawnLines = 0;
   private saidMs = Date.now();
-  private readonly phaseSaid = new Map<string, string>();
+  private readonly said = new Set<string>();
   private readonly complained = new Map<string, number>();
 
   constructor(
@@ -81,8 +81,8 @@ export class ProgressView {
     this.complain(progress);
     const phase = currentPhase(progress);
     const isWork = event.resourcePreEvent !== undefined && event.resourcePreEvent.metadata.op !== "same";
-    if (this.live || !isWork || !phase || this.phaseSaid.get(name) === phase) return;
-    this.phaseSaid.set(name, phase);
+    if (this.live || !isWork || !phase || this.said.has(`${name} ${phase}`)) return;
+    this.said.add(`${name} ${phase}`);
     this.say(renderPlainLine(name, phase));
   }
 

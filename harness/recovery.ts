@@ -53,7 +53,7 @@ export function planRecovery(pending: Pending[], attached: string[]): { repeat: 
   return { repeat: creates.filter(isHarmless), ask: creates.filter((one) => !isHarmless(one)) };
 }
 
-/** Clears what a killed engine left in the state. Throws `UserError` when a real cloud must be looked at first. */
+/** Clears what a killed engine left in the state; needs the lock, so run it under `withLockRecovery`. Throws `UserError` when a real cloud must be looked at first. */
 export async function recoverPending(stack: Stack, say: Say): Promise<void> {
   const exported = await stack.exportStack();
   const pending = pendingOperations(exported);
@@ -69,7 +69,7 @@ export async function recoverPending(stack: Stack, say: Say): Promise<void> {
   // Reading the whole stack back would ask clusters that may not answer yet; only what was interrupted is in doubt.
   const touched = pending.map(({ urn }) => urn).filter((urn) => known.has(urn));
   const target = root ? [...new Set([root, ...touched])] : undefined;
-  await withLockRecovery(stack, say, () => stack.refresh({ clearPendingCreates: true, target, color: "never" }));
+  await stack.refresh({ clearPendingCreates: true, target, color: "never" });
 }
 
 /** Runs an operation; if the stack is locked by a process that is dead, or dies soon, the lock is taken away and it runs again. */

@@ -62,15 +62,23 @@ export function renderOutcome(verb: Verb, result: Pick<StackResult, "outcome" | 
 export function renderReport(report: FleetReport): string[] {
   const rows = report.stacks.map((result) => [
     result.stack,
-    result.outcome,
+    renderWord(report.verb, result.outcome),
     result.seconds > 0 ? renderDuration(result.seconds * 1000) : "-",
     result.outcome === "changed" || result.outcome === "unchanged" ? renderOutcome(report.verb, result) : "see below",
   ]);
   const lines = ["", ...renderTable([["STACK", "RESULT", "TIME", "CHANGES"], ...rows])];
-  for (const { stack, errors, outcome } of report.stacks) {
-    if (errors.length > 0) lines.push("", `${stack} ${outcome}:`, ...errors.map((error) => `  ${error}`));
+  // Stacks that suffer from the same thing are named together.
+  const troubled = new Map<string, string[]>();
+  for (const { stack, errors, outcome } of report.stacks.filter((result) => result.errors.length > 0)) {
+    const told = [`${outcome}:`, ...errors.map((error) => `  ${error}`)].join("\n");
+    troubled.set(told, [...(troubled.get(told) ?? []), stack]);
   }
+  for (const [told, stacks] of troubled) lines.push("", ...`${stacks.join(", ")} ${told}`.split("\n"));
   return [...lines, "", ...renderNext(report)];
+}
+
+function renderWord(verb: Verb, outcome: Outcome): string {
+  return verb === "preview" && outcome === "changed" ? "to change" : outcome;
 }
 
 /** What to do next, as commands. */

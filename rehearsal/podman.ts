@@ -60,5 +60,7 @@ network_config_dir = "${join(folder, "networks")}"
 [containers]
 log_driver = "k8s-file"
 pids_limit = 0
+# podman would otherwise ask for limits above the host's own, which a confined host refuses
+default_ulimits = ["nofile=20000:20000", "nproc=20000:20000"]
 `;
 }

@@ -4,7 +4,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import { DATABASE } from "../../plan/names";
 import type { ClusterPlan, Plan, Topology } from "../../plan/types";
 import { BINARY, CERTIFICATE_FOLDER, planStartArguments, renderInitScript, STORE_FOLDER } from "./command";
-import { HTTP_PORT, INIT_JOB, NODE_SECRET, PUBLIC_SERVICE, ROOT_SECRET, SQL_PORT } from "./names";
+import { HTTP_PORT, INIT_JOB, NODE_SECRET, ROOT_SECRET, SQL_PORT } from "./names";
 
 type StatefulSetSpec = types.input.apps.v1.StatefulSetSpec;
 type ServiceSpec = types.input.core.v1.ServiceSpec;

@@ -117,11 +117,14 @@ async function makeMachineImage(work: string, parts: MachineParts, name: string)
 }
 
 async function loadImage(work: string, image: ImageSpec): Promise<void> {
-  const layout = join(work, "layout");
-  writeOciLayout(layout, [image]);
-  const id = await podman(["pull", "--quiet", `oci:${layout}`], { timeoutSeconds: 900 });
-  await podman(["tag", id.trim().split("\n").at(-1) ?? "", image.reference]);
-  await rm(layout, { recursive: true });
+  const layout = "machine-layout";
+  writeOciLayout(join(work, layout), [image]);
+  // podman makes a name of the path as it is given: a relative one is a valid name
+  await podman(["pull", "--quiet", `oci:${layout}`], { cwd: work, timeoutSeconds: 900 });
+  await podman(["tag", `localhost/${layout}`, image.reference]);
+  // with one name only, podman would take all names away
+  await podman(["untag", `localhost/${layout}`, `localhost/${layout}`]);
+  await rm(join(work, layout), { recursive: true });
 }
 
 /** Runs containerd once, alone, and lets it unpack every image into a folder of the host. */
@@ -134,7 +137,7 @@ async function bakeStore(image: string, archive: string, store: string): Promise
     done
     ctr -n k8s.io images import /images.tar
     kill $daemon; wait $daemon || true`;
-  const flags = ["--rm", "--network=none", "--privileged", "--systemd=false", "--cgroupns=private", "--tmpfs=/run"];
+  const flags = ["--rm", "--pull=never", "--network=none", "--privileged", "--systemd=false", "--cgroupns=private", "--tmpfs=/run"];
   const volumes = [`--volume=${store}:/var/lib/containerd`, `--volume=${archive}:/images.tar:ro`];
   await podman(["run", ...flags, ...volumes, image, "/bin/sh", "-c", script], { timeoutSeconds: 900 });
 }

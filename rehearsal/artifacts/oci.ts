@@ -23,7 +23,7 @@ export interface ImageSpec {
   stopSignal?: string;
 }
 
-const CREATED = "1970-01-01T00:00:00Z";
+const CREATED = "2026-01-01T00:00:00Z";
 const MEDIA = {
   config: "application/vnd.oci.image.config.v1+json",
   layer: "application/vnd.oci.image.layer.v1.tar",

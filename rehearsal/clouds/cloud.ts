@@ -112,7 +112,9 @@ export class Cloud {
     kinds: Record<string, CloudKind>,
     rest: Pick<Package, "functions" | "secretConfig" | "replaceConfig">,
   ): Package {
-    const resources = Object.fromEntries(Object.entries(kinds).map(([type, kind]) => [type, this.resource(type, kind)]));
+    const resources = Object.fromEntries(
+      Object.entries(kinds).map(([type, kind]) => [type, this.resource(type, kind)]),
+    );
     const acknowledge = (urn: string, id?: string): void => this.store.acknowledge(this.name, urn, id);
     return { name: this.name, version, nature: "emulated", resources, acknowledge, ...rest };
   }
@@ -139,7 +141,12 @@ export class Cloud {
     return resource;
   }
 
-  private check(kind: CloudKind, context: ResourceContext, news: Props, olds: Props): { inputs: Props; failures: Failure[] } {
+  private check(
+    kind: CloudKind,
+    context: ResourceContext,
+    news: Props,
+    olds: Props,
+  ): { inputs: Props; failures: Failure[] } {
     const inputs = { ...news };
     if (kind.nameInput && inputs[kind.nameInput] === undefined)
       inputs[kind.nameInput] = olds[kind.nameInput] ?? `${context.name}-${randomHex(7)}`;
@@ -198,13 +205,14 @@ export class Cloud {
     return { id: object.id, outputs: outputsOf(object) };
   }
 
-  /** A refused creation leaves nothing behind. */
+  /** A refused creation leaves nothing behind; what cannot be undone must not hide why it was refused. */
   private async undo(kind: CloudKind, object: CloudObject): Promise<void> {
     try {
       await kind.delete?.(object);
-    } finally {
-      this.store.remove(object);
+    } catch {
+      // The refusal itself is what the user has to read.
     }
+    this.store.remove(object);
   }
 
   private async change(kind: CloudKind, object: CloudObject, context: ResourceContext, news: Props): Promise<Props> {
@@ -254,7 +262,10 @@ const outputsOf = (object: CloudObject): Props => structuredClone({ ...object.in
 
 export const digest = (text: string): string => createHash("sha256").update(text).digest("hex");
 
-export const randomHex = (digits: number): string => randomBytes(Math.ceil(digits / 2)).toString("hex").slice(0, digits);
+export const randomHex = (digits: number): string =>
+  randomBytes(Math.ceil(digits / 2))
+    .toString("hex")
+    .slice(0, digits);
 
 export const randomUuid = (): string => crypto.randomUUID();
 

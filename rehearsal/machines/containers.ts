@@ -1,6 +1,7 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { podman } from "../podman";
+import { removeCgroups } from "./cgroups";
 import type { MachineSpec } from "./contract";
 import { machineName, WORLD, type WorldNames } from "./names";
 
@@ -86,7 +87,9 @@ export class PodmanContainers implements Containers {
 
   async remove(id: string): Promise<void> {
     const machine = machineName(this.names, id);
+    const ids = lines(await podman(["ps", "--all", "--no-trunc", ...this.only(machine), "--format", "{{.ID}}"]));
     await podman(["rm", "--force", "--ignore", "--volumes", "--time", "0", machine]);
+    await removeCgroups(ids);
     await podman(["volume", "rm", "--force", ...Object.keys(VOLUMES).map((name) => `${machine}-${name}`)]);
     await rm(seedFolder(this.stateFolder, id), { recursive: true, force: true });
   }
@@ -94,8 +97,7 @@ export class PodmanContainers implements Containers {
   /** Whether the container exists and now runs. */
   private async wakes(id: string): Promise<boolean> {
     const machine = machineName(this.names, id);
-    const filter = ["--filter", `name=^${machine}$`, "--format", "{{.State}}"];
-    const status = (await podman(["ps", "--all", ...filter])).trim();
+    const status = (await podman(["ps", "--all", ...this.only(machine), "--format", "{{.State}}"])).trim();
     if (status === "running") return true;
     if (status === "") return false;
     return podman(["start", machine]).then(
@@ -103,4 +105,10 @@ export class PodmanContainers implements Containers {
       () => false,
     );
   }
+
+  private only(machine: string): string[] {
+    return ["--filter", `name=^${machine}$`];
+  }
 }
+
+const lines = (text: string): string[] => text.split("\n").filter((line) => line !== "");

@@ -39,73 +39,100 @@ interface HostFile {
   modules: string[];
 }
 
-/** The state folder may be deleted by hand; like the settings themselves this copy lasts until the next boot. */
-const COPY = "/run/archipelago/host.json";
-
-const hostFiles = (stateFolder: string): string[] => [join(stateFolder, "host.json"), COPY];
-
-const readSetting = async (path: string): Promise<string> => (await readFile(`/proc/sys/${path}`, "utf8")).trim();
+export interface HostPlaces {
+  stateFolder: string;
+  /** Default /proc/sys. */
+  settingsFolder?: string;
+  /**
+   * A second copy of what is written down, for when the state folder was deleted by hand; like the settings themselves it
+   * lasts until the next boot. Default /run/archipelago.
+   */
+  copyFolder?: string;
+}
 
 /**
  * Changes the few settings of the host that machines cannot do without, after writing down what was there before.
  * @returns One sentence for every change, to be shown to the user.
  */
-export async function adoptHost(stateFolder: string): Promise<string[]> {
+export async function adoptHost(places: HostPlaces): Promise<string[]> {
+  const settings = new Settings(places.settingsFolder);
   const said: string[] = [];
-  const file = (await readHostFile(stateFolder)) ?? { before: {}, modules: [] };
+  const file = (await readHostFile(places)) ?? { before: {}, modules: [] };
   for (const path of [INOTIFY, ...WATCHED]) {
-    if (file.before[path] === undefined && existsSync(`/proc/sys/${path}`)) file.before[path] = await readSetting(path);
+    if (file.before[path] === undefined && settings.has(path)) file.before[path] = await settings.read(path);
   }
-  const needsModule = !existsSync(`/proc/sys/${BRIDGE_FILTER}`);
+  const needsModule = !settings.has(BRIDGE_FILTER);
   if (needsModule) file.modules = ["br_netfilter"];
   // Written before the first change, so that a crash in between loses nothing.
-  await writeHostFile(stateFolder, file);
-  if (needsModule) said.push(...(await loadBridgeFilter()));
-  const instances = Number(await readSetting(INOTIFY));
+  await writeHostFile(places, file);
+  if (needsModule) said.push(...(await loadBridgeFilter(settings)));
+  const instances = Number(await settings.read(INOTIFY));
   if (instances < INOTIFY_INSTANCES) {
-    await writeFile(`/proc/sys/${INOTIFY}`, String(INOTIFY_INSTANCES));
+    await settings.write(INOTIFY, String(INOTIFY_INSTANCES));
     said.push(`fs.inotify.max_user_instances raised from ${instances} to ${INOTIFY_INSTANCES} until the end`);
   }
   return said;
 }
 
 /** Puts every setting back that is not what it was before; returns one sentence for each. */
-export async function restoreHost(stateFolder: string): Promise<string[]> {
-  const file = await readHostFile(stateFolder);
+export async function restoreHost(places: HostPlaces): Promise<string[]> {
+  const settings = new Settings(places.settingsFolder);
+  const file = await readHostFile(places);
   const said: string[] = [];
   for (const [path, value] of Object.entries(file?.before ?? {})) {
-    if (!existsSync(`/proc/sys/${path}`) || (await readSetting(path)) === value) continue;
-    await writeFile(`/proc/sys/${path}`, value);
+    if (!settings.has(path) || (await settings.read(path)) === value) continue;
+    await settings.write(path, value);
     said.push(`${path.replaceAll("/", ".")} is ${value} again`);
   }
   for (const module of file?.modules ?? []) {
     await command("modprobe", ["-r", module], { mayFail: true });
-    if (!existsSync(`/proc/sys/${BRIDGE_FILTER}`)) said.push(`kernel module ${module} unloaded`);
+    if (!settings.has(BRIDGE_FILTER)) said.push(`kernel module ${module} unloaded`);
   }
-  for (const path of hostFiles(stateFolder)) await rm(path, { force: true });
+  for (const path of hostFiles(places)) await rm(path, { force: true });
   // others may keep things there too
-  await rmdir(dirname(COPY)).catch(() => undefined);
+  await rmdir(copyFolder(places)).catch(() => undefined);
   return said;
 }
 
 /** Kubernetes wants bridged pods to meet the machine's rules; a container cannot load the module itself. */
-async function loadBridgeFilter(): Promise<string[]> {
+async function loadBridgeFilter(settings: Settings): Promise<string[]> {
   await command("modprobe", ["br_netfilter"], { mayFail: true });
-  if (!existsSync(`/proc/sys/${BRIDGE_FILTER}`)) return [];
+  if (!settings.has(BRIDGE_FILTER)) return [];
   // The host's own bridges keep behaving as they did.
   for (const kind of ["iptables", "ip6tables", "arptables"]) {
-    await writeFile(`/proc/sys/net/bridge/bridge-nf-call-${kind}`, "0");
+    await settings.write(`net/bridge/bridge-nf-call-${kind}`, "0");
   }
   return ["kernel module br_netfilter loaded (the host's own bridges are not affected)"];
 }
 
-async function readHostFile(stateFolder: string): Promise<HostFile | undefined> {
-  const path = hostFiles(stateFolder).find(existsSync);
+class Settings {
+  constructor(private readonly folder = "/proc/sys") {}
+
+  has(path: string): boolean {
+    return existsSync(join(this.folder, path));
+  }
+
+  async read(path: string): Promise<string> {
+    return (await readFile(join(this.folder, path), "utf8")).trim();
+  }
+
+  async write(path: string, value: string): Promise<void> {
+    await writeFile(join(this.folder, path), value);
+  }
+}
+
+const copyFolder = (places: HostPlaces): string => places.copyFolder ?? "/run/archipelago";
+
+const hostFiles = (places: HostPlaces): string[] =>
+  [places.stateFolder, copyFolder(places)].map((folder) => join(folder, "host.json"));
+
+async function readHostFile(places: HostPlaces): Promise<HostFile | undefined> {
+  const path = hostFiles(places).find(existsSync);
   return path === undefined ? undefined : (JSON.parse(await readFile(path, "utf8")) as HostFile);
 }
 
-async function writeHostFile(stateFolder: string, file: HostFile): Promise<void> {
-  for (const path of hostFiles(stateFolder)) {
+async function writeHostFile(places: HostPlaces, file: HostFile): Promise<void> {
+  for (const path of hostFiles(places)) {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, JSON.stringify(file, undefined, 2));
   }

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile, rm, rmdir } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { podman } from "../podman";
+import { findCgroups, removeCgroupParents, removeCgroups } from "./cgroups";
 import { command, ipBatch, ipJson, namespaces } from "./command";
 import { releaseGuard } from "./guard";
 import { restoreHost } from "./hostSettings";
@@ -30,11 +31,10 @@ export interface Leftovers {
 export async function listLeftovers(options: InventoryOptions): Promise<Leftovers> {
   const names = options.names ?? WORLD;
   const containers = await findContainers(names);
-  const all = await namespaces();
   return {
     containers: containers.map((container) => container.name),
     volumes: await findVolumes(names),
-    namespaces: all.filter((name) => name === names.router || name.startsWith(names.machinePrefix)),
+    namespaces: await findNamespaces(names),
     links: (await ipJson<{ ifname: string }>(names.hostNamespace, ["link", "show", names.hostLink], true)).map(
       (link) => link.ifname,
     ),
@@ -48,6 +48,9 @@ export async function listLeftovers(options: InventoryOptions): Promise<Leftover
   };
 }
 
+/** How often a look around may find something new before it is left to be reported. */
+const ROUNDS = 5;
+
 export const isEmpty = (leftovers: Leftovers): boolean => Object.values(leftovers).flat().length === 0;
 
 /**
@@ -58,26 +61,45 @@ export const isEmpty = (leftovers: Leftovers): boolean => Object.values(leftover
 export async function removeEverything(options: InventoryOptions): Promise<string[]> {
   const names = options.names ?? WORLD;
   const { stateFolder } = options;
-  const found = await listLeftovers(options);
-  const ids = (await findContainers(names)).map((container) => container.id);
-  if (found.containers.length > 0) {
-    await podman(["rm", "--force", "--ignore", "--volumes", "--time", "0", ...found.containers]);
+  // Again until nothing is found: a command of a killed daemon may just be making one more machine.
+  for (let round = 0; round < ROUNDS; round += 1) {
+    await removeContainers(names);
+    await removeNamespaces(names);
+    const { containers, volumes, namespaces: rest } = await listLeftovers(options);
+    if ([containers, volumes, rest].flat().length === 0) break;
   }
-  const volumes = await findVolumes(names);
-  if (volumes.length > 0) await podman(["volume", "rm", "--force", ...volumes]);
   for (const path of await findMounts(stateFolder)) await command("umount", ["--lazy", path], { mayFail: true });
-  // Machines before the router: a machine without a router has no way to anywhere.
-  for (const name of [...found.namespaces].sort((one) => (one === names.router ? 1 : -1))) {
-    await command("ip", ["netns", "del", name], { mayFail: true });
-  }
   await removeHostLink(names);
-  for (const path of await findCgroups(ids)) await removeCgroup(path);
   await rm(join(stateFolder, "machines"), { recursive: true, force: true });
   await removeInternetFile(stateFolder);
-  // A world inside a namespace never touched the host's settings; those of a world beside it are not its own.
-  const said = names.hostNamespace === undefined ? await restoreHost(stateFolder) : [];
+  // A world inside a namespace never touched the host; what a world beside it did is not its to undo.
+  const isHost = names.hostNamespace === undefined;
+  if (isHost) await removeCgroupParents();
+  const said = isHost ? await restoreHost({ stateFolder }) : [];
   await releaseGuard(names);
   return said;
+}
+
+async function removeContainers(names: WorldNames): Promise<void> {
+  const containers = await findContainers(names);
+  const ids = containers.map((container) => container.id);
+  if (ids.length > 0) await podman(["rm", "--force", "--ignore", "--volumes", "--time", "0", ...ids]);
+  const volumes = await findVolumes(names);
+  if (volumes.length > 0) await podman(["volume", "rm", "--force", ...volumes]);
+  await removeCgroups(ids);
+}
+
+/** Machines before the router: a machine without a router has no way to anywhere. */
+async function removeNamespaces(names: WorldNames): Promise<void> {
+  const found = await findNamespaces(names);
+  for (const name of found.filter((name) => name !== names.router)) {
+    await command("ip", ["netns", "del", name], { mayFail: true });
+  }
+  if (found.includes(names.router)) await command("ip", ["netns", "del", names.router], { mayFail: true });
+}
+
+async function findNamespaces(names: WorldNames): Promise<string[]> {
+  return (await namespaces()).filter((name) => name === names.router || name.startsWith(names.machinePrefix));
 }
 
 async function removeHostLink(names: WorldNames): Promise<void> {
@@ -117,25 +139,6 @@ async function findTables(names: WorldNames): Promise<string[]> {
 async function findMounts(stateFolder: string): Promise<string[]> {
   const points = lines(await readFile("/proc/self/mounts", "utf8")).map((line) => line.split(" ")[1] ?? "");
   return points.filter((point) => point.startsWith(`${stateFolder}/`)).reverse();
-}
-
-/** Control groups of containers; kubelets inside make some that podman does not know of. */
-async function findCgroups(ids: string[]): Promise<string[]> {
-  const root = "/sys/fs/cgroup";
-  const roots = [root, ...(await folders(root)).map((name) => join(root, name))];
-  return roots
-    .flatMap((path) => ids.map((id) => join(path, "libpod_parent", `libpod-${id}`)))
-    .filter((path) => existsSync(path));
-}
-
-async function removeCgroup(path: string): Promise<void> {
-  for (const name of await folders(path)) await removeCgroup(join(path, name));
-  await rmdir(path).catch(() => undefined);
-}
-
-async function folders(path: string): Promise<string[]> {
-  const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
-  return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
 }
 
 const lines = (text: string): string[] => text.split("\n").filter((line) => line !== "");

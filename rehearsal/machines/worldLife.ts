@@ -21,7 +21,7 @@ export async function startOneMachineWorld(ranges: Range[], options: PodmanMachi
   const names: WorldNames = options.names ?? WORLD;
   const guard = new Guard(ranges, names);
   await guard.install();
-  const changes = names.hostNamespace === undefined ? await adoptHost(options.stateFolder) : [];
+  const changes = names.hostNamespace === undefined ? await adoptHost({ stateFolder: options.stateFolder }) : [];
   const machines = new PodmanMachines(options);
   await machines.start();
   return { guard, machines, changes };

@@ -21,7 +21,7 @@ import {
   type KubeObject,
 } from "./kubernetes/objects";
 import { removeObject } from "./kubernetes/remove";
-import { planSettings } from "./kubernetes/settings";
+import { assertServerSideApply, planSettings } from "./kubernetes/settings";
 
 /** Not below the npm SDK's own version, else the engine refuses. */
 const VERSION = "4.34.2";
@@ -51,6 +51,7 @@ function planTimeout(ctx: ResourceContext, object: Props): number | undefined {
 }
 
 function planApplication(ctx: ResourceContext, inputs: Props, fieldManager: string): Application {
+  assertServerSideApply(ctx.config);
   return {
     client: openClient(ctx.config),
     inputs,
@@ -77,8 +78,9 @@ async function finish(
       : await awaitReady({ client, live, updating, timeoutSeconds, signal, status });
     return planOutputs(last, fieldManager);
   } catch (error) {
-    const { live: last, reasons } = error instanceof NotReady ? error : { live, reasons: undefined };
     const message = error instanceof Error ? error.message : String(error);
+    // The engine shows the reasons, not the message.
+    const { live: last, reasons } = error instanceof NotReady ? error : { live, reasons: [message] };
     throw new PartialFailure(message, { id: idOf(last), outputs: planOutputs(last, fieldManager), reasons });
   }
 }

@@ -130,7 +130,7 @@ func (m *mesh) keep(p *peer) {
 }
 
 // converse dials once, then beats until something fails or the target proves to be an alias. A full ping goes with the
-// first beat, with every fifth, and whenever the two sides do not know the same.
+// first beat, with every fifth, and whenever the two sides know different things or only one is in a cluster.
 func (m *mesh) converse(p *peer, succeeded func()) error {
 	c, err := dial(m.ctx, m.trust, p.target)
 	if err != nil {
@@ -151,7 +151,7 @@ func (m *mesh) converse(p *peer, succeeded func()) error {
 			return err
 		}
 		p.answered(elapsed)
-		if answer.Digest != digest {
+		if answer.Digest != digest || answer.ClusterID != clusterID {
 			if alias, err := m.ping(p, c); alias || err != nil {
 				return err
 			}

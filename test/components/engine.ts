@@ -48,7 +48,7 @@ export async function run<T>(
     options.preview ?? false,
   );
   const value = program();
-  await pulumi.runtime.waitForRPCs();
+  await pulumi.runtime.disconnect();
   return { value, all };
 }
 
@@ -56,13 +56,13 @@ export async function run<T>(
 export function one(all: Registration[], type: string, name = ""): Registration {
   const found = all.filter((each) => each.type.endsWith(type) && each.name.endsWith(name));
   if (found.length !== 1)
-    throw new Error(`${found.length} resources are ${type} ${name}: ${found.map((each) => each.name)}`);
+    throw new Error(`${found.length} resources are ${type} ${name}: ${found.map((each) => each.name).join(", ")}`);
   return found[0] as Registration;
 }
 
 /** What an output holds. */
 export const valueOf = <T>(output: pulumi.Output<T>): Promise<T> =>
-  new Promise((resolve) => output.apply((value) => void resolve(value as T)));
+  new Promise((resolve) => output.apply((value) => void resolve(value)));
 
 /** How the SDK marks a secret on its way to the engine. */
 const SECRET_MARK = "4dabf18193072939515e22adb298388d";

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as x509 from "@peculiar/x509";
 
-x509.cryptoProvider.set(webcrypto as unknown as Crypto);
+x509.cryptoProvider.set(webcrypto);
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
 /** A real etcd, API server and controller manager on loopback, in a folder that is thrown away. */
@@ -45,7 +45,7 @@ async function createCertificates() {
   const caKeys = (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
   const ca = await x509.X509CertificateGenerator.createSelfSigned({
     name: "CN=test-ca",
-    keys: caKeys as CryptoKeyPair,
+    keys: caKeys,
     signingAlgorithm: algorithm,
     ...validity,
     extensions: [new x509.BasicConstraintsExtension(true, undefined, true)],
@@ -55,8 +55,8 @@ async function createCertificates() {
     const certificate = await x509.X509CertificateGenerator.create({
       subject,
       issuer: ca.subject,
-      publicKey: keys.publicKey as CryptoKey,
-      signingKey: caKeys.privateKey as CryptoKey,
+      publicKey: keys.publicKey,
+      signingKey: caKeys.privateKey,
       signingAlgorithm: algorithm,
       ...validity,
       extensions: [

@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { stateFolder } from "../../harness/folders";
@@ -27,3 +27,14 @@ export async function list(cluster: string, ...args: string[]): Promise<KubeObje
 
 export const conditionOf = (o: KubeObject, type: string): string | undefined =>
   (o.status?.conditions as { type: string; status: string }[] | undefined)?.find((c) => c.type === type)?.status;
+
+/** As `kubectl`, with text on its standard input. */
+export function kubectlWithInput(cluster: string, input: string, ...args: string[]): Promise<void> {
+  const kubeconfig = join(stateFolder(), "kubeconfigs", `${cluster}.yaml`);
+  return new Promise((resolve, reject) => {
+    const child = spawn("kubectl", ["--kubeconfig", kubeconfig, ...args], { stdio: ["pipe", "ignore", "inherit"] });
+    child.once("error", reject);
+    child.once("close", (code) => (code === 0 ? resolve() : reject(new Error(`kubectl ${args.join(" ")} ended with ${code}`))));
+    child.stdin.end(input);
+  });
+}

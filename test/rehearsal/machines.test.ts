@@ -112,7 +112,12 @@ describe.skipIf(cannotRun)("machines and the internet between them", () => {
   });
 
   test("a public address moves to another machine and away again", async () => {
+    const connections = (): Promise<string> =>
+      command("conntrack", ["-L", "--orig-dst", "198.18.1.10"], { namespace: world.names.router });
+    await world.call("b", "198.18.1.10", 80);
+    expect(await connections()).toContain("src=10.20.0.10");
     await world.machines.setPublicAddress("neighbour", "198.18.1.10");
+    expect(await connections()).toBe("");
     expect(await world.call("b", "198.18.1.10", 80)).toBe("198.18.2.10");
     expect(await world.call("neighbour", "198.18.2.10", 80)).toBe("198.18.1.10");
     expect(await world.call("a", "198.18.2.10", 80)).toBe("silence");

@@ -103,7 +103,7 @@ export async function createObject(application: Application): Promise<KubeObject
   const { client, inputs, settings, signal } = application;
   let ambiguous = false;
   return retry(application, MISSING_PATIENCE_SECONDS, async () => {
-    if (settings.serverSideApply && settings.upsert) return applyPatch(application, inputs, isForced(application));
+    if (settings.upsert) return applyPatch(application, inputs, isForced(application));
     try {
       const query = { fieldManager: CREATOR };
       return (await client.request("POST", await pathOf(application), { query, body: inputs, signal })) as KubeObject;

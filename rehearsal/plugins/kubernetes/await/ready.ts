@@ -90,14 +90,13 @@ export interface Wait {
   status?: (message: string) => void;
 }
 
-/** The object did not become ready; carries what was last seen. */
+/** The object did not become ready: what was last seen, and what its pods say. */
 export class NotReady extends Error {
   constructor(
-    message: string,
-    readonly live: KubeObject,
     readonly reasons: string[],
+    readonly live: KubeObject,
   ) {
-    super(message);
+    super(reasons.join("; "));
     this.name = "NotReady";
   }
 }
@@ -150,14 +149,10 @@ async function explain(
 ): Promise<NotReady> {
   const pods = awaiter.pods ? await readPods(client, live, signal) : [];
   const troubles = pods.map(renderPod).filter((text) => text !== undefined);
-  const reasons = [verdict.seen, ...troubles];
   const outcome = verdict.failed ? "failed" : `was not ready within ${seconds} s`;
   const logs = troubles.length > 0 ? `; kubectl logs ${kubectlName(live)} --all-containers` : "";
-  return new NotReady(
-    `${live.kind} ${idOf(live)} ${outcome}; last seen: ${reasons.join("; ")}. Look at it: kubectl describe ${kubectlName(live)}${logs}`,
-    live,
-    reasons,
-  );
+  const first = `${live.kind} ${idOf(live)} ${outcome}; last seen: ${endSentence(verdict.seen)} Look at it: kubectl describe ${kubectlName(live)}${logs}`;
+  return new NotReady([first, ...troubles], live);
 }
 
 async function readPods(client: Client, live: KubeObject, signal?: AbortSignal): Promise<KubeObject[]> {
@@ -169,3 +164,5 @@ async function readPods(client: Client, live: KubeObject, signal?: AbortSignal):
   // The explanation must not fail for want of the pods.
   return client.list("v1", "Pod", live.metadata.namespace, selector.join(), signal).catch(() => []);
 }
+
+const endSentence = (text: string): string => (text.endsWith(".") ? text : `${text}.`);

@@ -1,0 +1,171 @@
+import type { FirewallRule } from "../machines/contract";
+import type { Failure, Props } from "../plugins/contract";
+import { isUnknown } from "../plugins/encoding";
+import { randomHex, timestamp, type Cloud, type CloudKind } from "./cloud";
+import { EVERY_PORT, firewallRule, isNetwork } from "./network";
+import {
+  born,
+  compartmentFailures,
+  INSTANCE,
+  notFound,
+  NSG,
+  ocid,
+  ociError,
+  renewed,
+  SECURITY_LIST,
+  SUBNET,
+  VCN,
+} from "./ociNetwork";
+import type { CloudObject } from "./store";
+
+export const NSG_RULE = "oci:Core/networkSecurityGroupSecurityRule:NetworkSecurityGroupSecurityRule";
+const DEFAULT_SECURITY_LIST = "oci:Core/defaultSecurityList:DefaultSecurityList";
+
+const PROTOCOLS: Record<string, string> = { "1": "icmp", "6": "tcp", "17": "udp", all: "all" };
+
+export const nsgsOf = (instance: CloudObject): string[] =>
+  ((instance.inputs.createVnicDetails as Props | undefined)?.nsgIds ?? []) as string[];
+
+/** Network security groups and security lists. */
+export function ociSecurityKinds(cloud: Cloud): Record<string, CloudKind> {
+  const group: CloudKind = {
+    required: ["compartmentId", "vcnId"],
+    replaceOn: ["vcnId"],
+    computed: ["state", "timeCreated", "definedTags", "freeformTags", "displayName"],
+    check: compartmentFailures,
+    newId: (_inputs, context) => ocid("networksecuritygroup", context),
+    create(object) {
+      cloud.need(VCN, object.inputs.vcnId, () => notFound("NetworkSecurityGroup"));
+      return born(object);
+    },
+    update: renewed,
+    delete(object) {
+      const members = cloud.list(INSTANCE).filter((one) => nsgsOf(one).includes(object.id));
+      const refusal = `The NetworkSecurityGroup ${object.id} is in use by the VNIC of ${members[0]?.id}.`;
+      cloud.assertUnused(members, ociError("409-Conflict", refusal, "NetworkSecurityGroup").message);
+    },
+  };
+
+  const rule: CloudKind = {
+    required: ["direction", "networkSecurityGroupId", "protocol"],
+    // The provider has no update for a rule.
+    computed: ["isValid", "timeCreated", "stateless", "sourceType", "destinationType", "description"],
+    check: ruleFailures,
+    newId: () => randomHex(6).toUpperCase(),
+    create(object) {
+      const { networkSecurityGroupId, source, sourceType } = object.inputs;
+      cloud.need(NSG, networkSecurityGroupId, () => notFound("NetworkSecurityGroupSecurityRule"));
+      if (sourceType === "NETWORK_SECURITY_GROUP")
+        cloud.need(NSG, source, () => notFound("NetworkSecurityGroupSecurityRule"));
+      const defaults = { stateless: false, description: "", sourceType: "", destinationType: "" };
+      return { ...defaults, ...object.inputs, isValid: true, timeCreated: timestamp() };
+    },
+  };
+
+  const list: CloudKind = {
+    required: ["compartmentId", "vcnId"],
+    replaceOn: ["vcnId"],
+    computed: ["state", "timeCreated", "definedTags", "freeformTags", "displayName"],
+    check: compartmentFailures,
+    newId: (_inputs, context) => ocid("securitylist", context),
+    create(object) {
+      cloud.need(VCN, object.inputs.vcnId, () => notFound("SecurityList"));
+      return born(object);
+    },
+    update: renewed,
+    delete(object) {
+      const users = cloud
+        .list(SUBNET)
+        .filter((one) => ((one.inputs.securityListIds ?? []) as string[]).includes(object.id));
+      const refusal = `The SecurityList ${object.id} is referenced by Subnet ${users[0]?.id}.`;
+      cloud.assertUnused(users, ociError("409-Conflict", refusal, "SecurityList").message);
+    },
+  };
+
+  const defaultList: CloudKind = {
+    required: ["manageDefaultResourceId"],
+    replaceOn: ["manageDefaultResourceId"],
+    computed: ["state", "timeCreated", "displayName", "compartmentId"],
+    newId: (inputs) => String(inputs.manageDefaultResourceId),
+    create(object) {
+      if (!cloud.list(VCN).some((vcn) => vcn.computed.defaultSecurityListId === object.id))
+        throw notFound("SecurityList");
+      return born(object);
+    },
+    update: renewed,
+  };
+
+  return { [NSG]: group, [NSG_RULE]: rule, [SECURITY_LIST]: list, [DEFAULT_SECURITY_LIST]: defaultList };
+}
+
+function ruleFailures(inputs: Props): Failure[] {
+  const failures: Failure[] = [];
+  const { direction, protocol, source, sourceType, destination } = inputs;
+  if (typeof direction === "string" && !isUnknown(direction) && !["INGRESS", "EGRESS"].includes(direction))
+    failures.push({
+      property: "direction",
+      reason: `expected direction to be one of ["EGRESS" "INGRESS"], got ${direction}`,
+    });
+  if (direction === "INGRESS" && source === undefined)
+    failures.push({ property: "source", reason: "a rule with direction INGRESS needs a source" });
+  if (direction === "EGRESS" && destination === undefined)
+    failures.push({ property: "destination", reason: "a rule with direction EGRESS needs a destination" });
+  if (typeof protocol === "string" && !isUnknown(protocol) && !/^(all|\d+)$/.test(protocol))
+    failures.push({
+      property: "protocol",
+      reason: `"${protocol}" is not "all" or an IANA protocol number ("6" TCP, "17" UDP, "1" ICMP)`,
+    });
+  const cidr = (sourceType ?? "CIDR_BLOCK") === "CIDR_BLOCK" && source !== undefined && !isUnknown(source);
+  if (cidr && !isNetwork(source))
+    failures.push({ property: "source", reason: `"${String(source)}" is not a valid CIDR block` });
+  return failures;
+}
+
+/** Inbound rules of a machine: its groups' and, added to them, its subnet's security lists'. */
+export function inboundRules(cloud: Cloud, instance: CloudObject): FirewallRule[] {
+  const groups = nsgsOf(instance);
+  const fromGroups = cloud
+    .list(NSG_RULE)
+    .filter(
+      ({ complete, inputs }) =>
+        complete && inputs.direction === "INGRESS" && groups.includes(String(inputs.networkSecurityGroupId)),
+    )
+    .map(({ inputs }) => toRule(inputs, sourcesOf(cloud, inputs), portsOf(inputs)));
+  return [...fromGroups, ...listRules(cloud, instance)].filter((one) => one !== undefined);
+}
+
+function listRules(cloud: Cloud, instance: CloudObject): (FirewallRule | undefined)[] {
+  const subnet = cloud.get(SUBNET, instance.hidden.subnet);
+  const vcn = cloud.get(VCN, subnet?.inputs.vcnId);
+  if (!subnet || !vcn) return [];
+  return ((subnet.computed.securityListIds ?? []) as string[]).flatMap((id) => {
+    const own = cloud.get(SECURITY_LIST, id) ?? cloud.get(DEFAULT_SECURITY_LIST, id);
+    // What a VCN's default list lets in when nobody has changed it: SSH and some ICMP from everywhere.
+    if (!own) return ["tcp", "icmp"].map((protocol) => firewallRule(protocol, { from: 22, to: 22 }, ["0.0.0.0/0"]));
+    return ((own.inputs.ingressSecurityRules ?? []) as Props[]).map((one) =>
+      toRule(one, [String(one.source)], listPortsOf(one)),
+    );
+  });
+}
+
+const toRule = (inputs: Props, sources: string[], ports: { from: number; to: number }): FirewallRule | undefined =>
+  sources.length === 0 ? undefined : firewallRule(PROTOCOLS[String(inputs.protocol)] ?? "", ports, sources);
+
+const sourcesOf = (cloud: Cloud, inputs: Props): string[] =>
+  inputs.sourceType === "NETWORK_SECURITY_GROUP"
+    ? cloud
+        .list(INSTANCE)
+        .filter((one) => one.complete && nsgsOf(one).includes(String(inputs.source)))
+        .map((one) => `${String(one.computed.privateIp)}/32`)
+    : [String(inputs.source)];
+
+function portsOf(inputs: Props): { from: number; to: number } {
+  const options = (inputs.tcpOptions ?? inputs.udpOptions) as Props | undefined;
+  const range = options?.destinationPortRange as { min: number; max: number } | undefined;
+  return range ? { from: range.min, to: range.max } : EVERY_PORT;
+}
+
+function listPortsOf(rule: Props): { from: number; to: number } {
+  const options = (rule.tcpOptions ?? rule.udpOptions) as { min?: number; max?: number } | undefined;
+  return options?.min !== undefined && options.max !== undefined ? { from: options.min, to: options.max } : EVERY_PORT;
+}

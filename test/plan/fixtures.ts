@@ -1,0 +1,18 @@
+import { planFleet } from "../../plan/plan";
+import type { Plan, Topology } from "../../plan/types";
+import { mergeData } from "../../plan/merge";
+import { DEFAULT_TOPOLOGY } from "../../stacks/topology";
+
+/** The tree's own topology with what a user has to fill in. */
+export function topologyWith(over: object = {}): Topology {
+  const filled = {
+    adminCidrs: ["203.0.113.7/32"],
+    clusters: {
+      ashburn: { account: "ocid1.compartment.oc1..example" },
+      tokyo: { cloud: "linode", place: "jp-tyo-3", nodeCidr: "10.50.0.0/24" },
+    },
+  };
+  return mergeData(mergeData(DEFAULT_TOPOLOGY, filled), over) as Topology;
+}
+
+export const planWith = (over: object = {}): Plan => planFleet(topologyWith(over));

@@ -1,0 +1,153 @@
+import * as path from "node:path";
+import * as zlib from "node:zlib";
+import * as pulumi from "@pulumi/pulumi";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { opened, struckOut, valueOf } from "../components/engine";
+import { planWith } from "../plan/fixtures";
+import { JOIN, runStack, type StackRun } from "./mocks";
+
+const plan = planWith();
+const metal = planWith({
+  world: "rehearsal",
+  protectData: false,
+  clusters: { tokyo: { cloud: "equinix-metal", place: "ty", nodeCidr: "10.70.0.0/25", account: "project" } },
+});
+const STACKS = ["broker", "oregon", "ashburn", "london", "tokyo"];
+
+const before = process.env.ARCHIPELAGO_MANIFESTS;
+beforeAll(() => void (process.env.ARCHIPELAGO_MANIFESTS = path.resolve(__dirname, "../fixtures/manifests")));
+afterAll(() => {
+  if (before === undefined) delete process.env.ARCHIPELAGO_MANIFESTS;
+  else process.env.ARCHIPELAGO_MANIFESTS = before;
+});
+
+/** Types of the machines in each cloud, and how each carries its user data. */
+const MACHINES: Record<string, (inputs: Record<string, any>) => string> = {
+  "aws:ec2/instance:Instance": (inputs) => zlib.gunzipSync(Buffer.from(inputs.userDataBase64, "base64")).toString(),
+  "oci:Core/instance:Instance": (inputs) => Buffer.from(inputs.metadata.user_data, "base64").toString(),
+  "vultr:index/instance:Instance": (inputs) => inputs.userData,
+  "civo:index/instance:Instance": (inputs) => inputs.script,
+  "linode:index/instance:Instance": (inputs) => Buffer.from(inputs.metadatas[0].userData, "base64").toString(),
+  "equinix-metal:index/device:Device": (inputs) => inputs.userData,
+};
+const machinesOf = ({ seen }: StackRun) => seen.filter(({ type }) => type in MACHINES);
+
+describe.each([
+  ["live", plan],
+  ["rehearsed", metal],
+])("the %s program", (_, fleet) => {
+  test.each(STACKS)("makes in %s one machine for each planned node, named after it, with a boot script as user data", async (stack) => {
+    const run = await runStack(fleet, stack);
+    const machines = machinesOf(run);
+    expect(machines.map(({ name }) => name)).toEqual(fleet.clusters[stack]!.nodes.map((node) => node.name));
+    for (const { type, name, inputs } of machines) {
+      const script = MACHINES[type]!(opened(inputs) as Record<string, any>);
+      expect(script.startsWith("#!/bin/bash\n")).toBe(true);
+      expect(script).toContain(`NODE='${name}'`);
+      const unsealed = JSON.stringify(struckOut(inputs));
+      for (const secret of ["abcdef.ghijklmnopqrstuv", "KEY "]) {
+        expect(unsealed).not.toContain(secret);
+        expect(unsealed).not.toContain(Buffer.from(secret).toString("base64").slice(0, -2));
+      }
+      expect(unsealed).not.toContain("#!/bin/bash");
+    }
+  });
+
+  test.each(STACKS)("gives %s no two resources of one type and name, and none named by position", async (stack) => {
+    const { seen } = await runStack(fleet, stack);
+    const identities = seen.map(({ type, name }) => `${type} ${name}`);
+    expect(new Set(identities).size).toBe(identities.length);
+    // Replicas and workers carry numbers of their own; nothing else may.
+    const numbered = identities.filter((each) => /-\d+$/.test(each) && !/worker-1$|volume-\d$|-(24|25|32|0)$/.test(each));
+    expect(numbered).toEqual([]);
+  });
+
+  test.each(STACKS)("puts every cloud resource of %s under a provider for its place", async (stack) => {
+    const { seen } = await runStack(fleet, stack);
+    const clouds = seen.filter(({ type }) => /^(aws|oci|vultr|civo|linode|equinix-metal|kubernetes):/.test(type));
+    expect(clouds.length).toBeGreaterThan(10);
+    for (const { name, provider } of clouds) expect(provider, name).toContain(`::${stack}-`);
+  });
+});
+
+describe("a region's stack", () => {
+  test("keeps kubeconfig secret and tells its addresses in clear", async () => {
+    const { outputs } = await runStack(plan, "oregon");
+    expect(Object.keys(outputs).sort()).toEqual(
+      ["apiEndpoint", "cableDriver", "gateways", "kubeconfig", "nodeCidr", "podCidr", "serviceCidr", "suffix"].sort(),
+    );
+    const kubeconfig = outputs.kubeconfig as pulumi.Output<string>;
+    expect(await pulumi.isSecret(kubeconfig)).toBe(true);
+    expect(await valueOf(kubeconfig)).toContain("tls-server-name: api.oregon.archipelago.internal");
+    const endpoint = outputs.apiEndpoint as pulumi.Output<string>;
+    expect(await pulumi.isSecret(endpoint)).toBe(false);
+    expect(await valueOf(endpoint)).toBe("https://198.51.100.9:6443");
+  });
+
+  test("reads its own entry of the broker's outputs and seals it wherever it goes", async () => {
+    const { seen } = await runStack(plan, "london");
+    const references = seen.filter(({ type }) => type === "pulumi:pulumi:StackReference");
+    expect(references.map(({ name }) => name)).toEqual(["organization/archipelago/broker"]);
+    const both = (text: string) => [text, Buffer.from(text).toString("base64")];
+    const secrets = [...both(JOIN.brokerToken), ...both(JOIN.database.nodeKey)];
+    const holds = (inputs: unknown) => secrets.filter((secret) => JSON.stringify(inputs).includes(secret)).length;
+    expect(seen.filter(({ inputs }) => holds(opened(inputs)) > 0).length).toBeGreaterThan(2);
+    expect(seen.filter(({ inputs }) => holds(struckOut(inputs)) > 0)).toEqual([]);
+  });
+
+  test("can be previewed before the broker is up, but not put up", async () => {
+    await expect(runStack(plan, "london", { join: undefined })).resolves.toBeDefined();
+    await expect(runStack(plan, "london", { join: undefined, preview: false })).rejects.toMatchObject({
+      message: expect.stringContaining("broker stack is not up yet"),
+      remedy: expect.stringContaining("pulumi up -s broker"),
+    });
+    const half = { ...JOIN, brokerToken: "" };
+    await expect(runStack(plan, "london", { join: half, preview: false })).rejects.toThrow(/no whole entry for london/);
+  });
+
+  test("binds each replica's volume to the node that holds its folder", async () => {
+    const { seen } = await runStack(plan, "oregon");
+    const volumes = seen.filter(({ type }) => type.endsWith(":PersistentVolume"));
+    const nodes = volumes.map(({ inputs }) => {
+      const { claimRef, nodeAffinity } = (opened(inputs) as { spec: Record<string, any> }).spec;
+      return [claimRef.name, nodeAffinity.required.nodeSelectorTerms[0].matchExpressions[0].values[0]];
+    });
+    expect(nodes.sort()).toEqual([
+      ["datadir-cockroachdb-0", "oregon-worker-1"],
+      ["datadir-cockroachdb-1", "oregon-server"],
+      ["datadir-cockroachdb-2", "oregon-worker-1"],
+    ]);
+  });
+
+  test("gives flannel the cluster's range and the address the kubelet uses", async () => {
+    const { seen } = await runStack(plan, "tokyo");
+    const flannel = seen.filter(({ name }) => name.startsWith("flannel-")).map(({ inputs }) => opened(inputs) as Record<string, any>);
+    const config = flannel.find(({ kind }) => kind === "ConfigMap");
+    expect(JSON.parse(config?.data["net-conf.json"])).toMatchObject({ Network: "10.132.0.0/16", Backend: { Type: "vxlan" } });
+    const [container] = flannel.find(({ kind }) => kind === "DaemonSet")?.spec.template.spec.containers;
+    expect(container.args).toEqual(["--ip-masq", "--kube-subnet-mgr", "--iface=$(NODE_IP)"]);
+    expect(container.env.at(-1)).toEqual({ name: "NODE_IP", valueFrom: { fieldRef: { fieldPath: "status.hostIP" } } });
+  });
+});
+
+describe("the broker's stack", () => {
+  test("hands every region a sealed entry of its own, and keeps the database CA's key", async () => {
+    const { outputs } = await runStack(plan, "broker");
+    const entries = Object.keys(outputs).filter((key) => key.startsWith("join-"));
+    expect(entries).toEqual(["join-oregon", "join-ashburn", "join-london", "join-tokyo"]);
+    for (const entry of entries) {
+      const output = outputs[entry] as pulumi.Output<typeof JOIN>;
+      expect(await pulumi.isSecret(output)).toBe(true);
+      const join = await valueOf(output);
+      expect(join.brokerApi).toBe("198.51.100.9:6443");
+      expect("rootKey" in join.database && join.database.rootKey !== undefined).toBe(entry === "join-oregon");
+      expect(JSON.stringify(join)).not.toMatch(/KEY trust-ca/);
+    }
+  });
+
+  test("has its static address, known before boot, in the API server's certificate", async () => {
+    const [machine] = machinesOf(await runStack(plan, "broker"));
+    const script = MACHINES[machine!.type]!(opened(machine!.inputs) as Record<string, any>);
+    expect(script).toContain("- api.broker.archipelago.internal\n    - 198.51.100.9\n");
+  });
+});
