@@ -68,7 +68,10 @@ export function createMachines(
 }
 
 /** One firewall for every kind of node in the cluster: made by `create`, found by node. */
-export function createFirewalls<T>(cluster: ClusterPlan, create: (profile: FirewallProfile, name: string) => T): (node: NodePlan) => T {
+export function createFirewalls<T>(
+  cluster: ClusterPlan,
+  create: (profile: FirewallProfile, name: string) => T,
+): (node: NodePlan) => T {
   const firewalls = new Map(
     firewallProfiles(cluster.firewall, cluster.nodes).map((profile) => [
       profile.name,

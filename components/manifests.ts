@@ -20,7 +20,8 @@ export interface Manifests {
   submarinerOperator: KubeObject[];
 }
 
-const REMEDY = 'Run `eval "$(make environment)"` in this shell (it fetches the pinned manifests), or point ARCHIPELAGO_MANIFESTS at a folder that has them.';
+const REMEDY =
+  'Run `eval "$(./rehearse env)"` in this shell (it fetches the pinned manifests), or point ARCHIPELAGO_MANIFESTS at a folder that has them.';
 
 /**
  * Reads flannel.yaml, submariner-broker.yaml and submariner-operator.yaml.
@@ -29,7 +30,8 @@ const REMEDY = 'Run `eval "$(make environment)"` in this shell (it fetches the p
  * @throws UserError when the folder is not named or lacks a file.
  */
 export function loadManifests(folder = process.env.ARCHIPELAGO_MANIFESTS): Manifests {
-  if (!folder) throw new UserError("ARCHIPELAGO_MANIFESTS is not set: the upstream manifests are nowhere to be read.", REMEDY);
+  if (!folder)
+    throw new UserError("ARCHIPELAGO_MANIFESTS is not set: the upstream manifests are nowhere to be read.", REMEDY);
   const read = (file: string) => parseManifest(readText(path.join(folder, file)), file);
   return {
     flannel: read("flannel.yaml"),
@@ -47,7 +49,10 @@ export function parseManifest(text: string, file: string): KubeObject[] {
     const object = document.toJS() as Partial<KubeObject> | null;
     if (object === null || object === undefined) return [];
     if (!object.apiVersion || !object.kind || !object.metadata?.name) {
-      throw new UserError(`${file}, document ${index + 1}: not a Kubernetes object (apiVersion, kind, metadata.name).`, REMEDY);
+      throw new UserError(
+        `${file}, document ${index + 1}: not a Kubernetes object (apiVersion, kind, metadata.name).`,
+        REMEDY,
+      );
     }
     return [object as KubeObject];
   });

@@ -5,7 +5,12 @@ import type { Verb } from "./report";
 import { isUp, type Backend } from "./workspace";
 
 /** Regions that cannot be worked on yet because the broker is not up and is not going to be in this run. */
-export function checkBroker(verb: Verb, backend: Backend, members: Member[], chosen: Member[]): Map<string, NotReadyError> {
+export function checkBroker(
+  verb: Verb,
+  backend: Backend,
+  members: Member[],
+  chosen: Member[],
+): Map<string, NotReadyError> {
   const broker = members.find(({ part }) => part === "broker");
   if (!broker || isUp(backend, broker.name)) return new Map();
   if (verb === "up" && chosen.includes(broker)) return new Map();

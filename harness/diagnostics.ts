@@ -22,7 +22,9 @@ export function diagnosticOf(event: EngineEvent): Diagnostic | undefined {
   if (!said || said.ephemeral) return undefined;
   if (said.severity !== "error" && said.severity !== "warning") return undefined;
   const message = oneLine(said.message);
-  return message && !isNoise(message) ? { severity: said.severity, resource: resourceName(said.urn), message } : undefined;
+  return message && !isNoise(message)
+    ? { severity: said.severity, resource: resourceName(said.urn), message }
+    : undefined;
 }
 
 /** Drops colour codes, stack traces and line ends; hides what looks like a secret. */
@@ -47,7 +49,10 @@ export function hideSecrets(text: string): string {
     .replace(/-----BEGIN ([A-Z ]*PRIVATE KEY)-----[\s\S]*?(-----END \1-----|$)/g, "[secret]")
     .replace(/\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*/g, "[secret]")
     .replace(/\b[a-z0-9]{6}\.[a-z0-9]{16}\b/g, "[secret]")
-    .replace(/\b(client-key-data|token|password|passphrase|psk|secret[_-]?key)("?\s*[:=]\s*"?)[^\s",}]+/gi, "$1$2[secret]")
+    .replace(
+      /\b(client-key-data|token|password|passphrase|psk|secret[_-]?key)("?\s*[:=]\s*"?)[^\s",}]+/gi,
+      "$1$2[secret]",
+    )
     .replace(/[A-Za-z0-9+/]{120,}={0,2}/g, "[secret]");
 }
 
@@ -66,7 +71,8 @@ function isTrace(line: string): boolean {
 
 function isNoise(message: string): boolean {
   // Only says that something failed; the failure itself has its own diagnostic.
-  if (/^(preview|update|destroy|refresh|resource operation) failed$|^(update|preview) canceled$/i.test(message)) return true;
+  if (/^(preview|update|destroy|refresh|resource operation) failed$|^(update|preview) canceled$/i.test(message))
+    return true;
   // True of every rehearsal and of every engine that was built.
   return /^using pulumi-\S+ from \$PATH/.test(message);
 }

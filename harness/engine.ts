@@ -11,6 +11,9 @@ import { cacheFolder } from "./folders";
  */
 export const MINIMUM_ENGINE = "3.240.0";
 
+/** How engines came here during this process's life; a second look at PATH must not call a built one found. */
+const sources = new Map<string, EngineSource>();
+
 const REACH_SECONDS = 5;
 const INSTALL_SECONDS = 300;
 
@@ -40,7 +43,9 @@ export interface EngineOptions {
 export async function chooseEngine(options: EngineOptions = {}): Promise<Engine> {
   const found = findOnPath("pulumi");
   const foundVersion = found ? (await engineAt(found, "path")).version : undefined;
-  if (found && foundVersion && isAtLeast(foundVersion, MINIMUM_ENGINE)) return withLanguageHost(found, "path");
+  if (found && foundVersion && isAtLeast(foundVersion, MINIMUM_ENGINE)) {
+    return withLanguageHost(found, sources.get(found) ?? "path");
+  }
 
   const tried = [found ? `pulumi ${foundVersion} on PATH is older than ${MINIMUM_ENGINE}` : "no pulumi on PATH"];
   if (options.download !== false) {
@@ -113,6 +118,7 @@ async function withLanguageHost(path: string, source: EngineSource): Promise<Eng
       "Install the whole pulumi release, or put pulumi-language-nodejs into the same folder.",
     );
   }
+  sources.set(engine.path, source);
   return engine;
 }
 

@@ -21,7 +21,7 @@ const REMEDIES: [RegExp, string][] = [
   ],
   [
     /no resource plugin|could not (?:find|load) plugin|plugin .* not found|automatic plugin acquisition/i,
-    "Install the provider plugins with \"pulumi install\"; for the rehearsal use make rehearsal, which attaches its own.",
+    'Install the provider plugins with "pulumi install"; for the rehearsal use make rehearsal, which attaches its own.',
   ],
   [
     /protect(?:ed)? (?:resource|=)|cannot be deleted because it is protected|as it is currently marked for protection/i,
@@ -46,7 +46,9 @@ export function errorLines(error: unknown): string[] {
   const text = error instanceof Error ? error.message : String(error);
   const lines = text.split("\n").map((line) => line.trim());
   const told = lines.filter((line) => /^error:/i.test(line)).map((line) => oneLine(line.replace(/^error:\s*/i, "")));
-  const useful = [...new Set(told)].filter((line) => line && !/^(update|preview|destroy|refresh) (failed|canceled)$/.test(line));
+  const useful = [...new Set(told)].filter(
+    (line) => line && !/^(update|preview|destroy|refresh) (failed|canceled)$/.test(line),
+  );
   if (useful.length > 0) return useful;
   const killed = /was killed with (SIG[A-Z]+)/.exec(text);
   if (killed) return [`the engine was ended by ${killed[1]} before it was done`];

@@ -125,7 +125,11 @@ async function runStack(
   const observe = (): string => renderActivity(progress, Date.now());
   const deadline = new Deadline(name, deadlineMinutes * 60_000, interruption.signal, observe);
   try {
-    const common = { onEvent: (event: EngineEvent) => view.event(name, event), signal: deadline.signal, color: "never" } as const;
+    const common = {
+      onEvent: (event: EngineEvent) => view.event(name, event),
+      signal: deadline.signal,
+      color: "never",
+    } as const;
     await withLockRecovery(stack, say, async () => {
       if (verb !== "preview") await recoverPending(stack, say);
       if (verb === "preview") await stack.preview(common);
@@ -164,7 +168,7 @@ function endWith(view: ProgressView, verb: Verb, member: Member, milliseconds: n
   const { outcome, errors = [], remedy } = ending;
   const changes = view.stacks.get(member.name)?.changes ?? {};
   view.end(member.name, outcome, renderOutcome(verb, { outcome, changes, errors }));
-  return { stack: member.name, part: member.part, outcome, seconds: milliseconds / 1000, changes, errors, remedy };
+  return { name: member.name, part: member.part, outcome, seconds: milliseconds / 1000, changes, errors, remedy };
 }
 
 function isDone(outcome: Outcome): boolean {

@@ -53,7 +53,10 @@ export function buildProgram(finish: (code: ExitCode) => void): Command {
   operation("up", "put stacks up; what is up already stays as it is", runUp);
   operation("preview", "show what up would change", runPreview);
   operation("down", "take stacks down, the broker last", runDown);
-  verb("status", "clusters, nodes, tunnels and database pods", showStatus).option("--detail", "every node, tunnel and pod");
+  verb("status", "clusters, nodes, tunnels and database pods", showStatus).option(
+    "--detail",
+    "every node, tunnel and pod",
+  );
   verb("outputs", "outputs of the stacks, without secrets", showOutputs);
   verb("kubeconfig", "write one kubeconfig a cluster, readable by you alone", showKubeconfigs).option(
     "--folder <path>",
@@ -76,7 +79,8 @@ export async function main(words: string[]): Promise<ExitCode> {
 /** Prints an error the way users should see it and says which exit code it means. */
 export function reportError(error: unknown): ExitCode {
   // commander has printed its message already; help and version are no errors.
-  if (error instanceof CommanderError) return error.exitCode === 0 || error.code === "commander.help" ? EXIT.ok : EXIT.usage;
+  if (error instanceof CommanderError)
+    return error.exitCode === 0 || error.code === "commander.help" ? EXIT.ok : EXIT.usage;
   if (error instanceof UserError) {
     process.stderr.write(`error: ${error.message}\n  → ${error.remedy.split("\n").join("\n    ")}\n`);
     return error instanceof NotReadyError ? EXIT.notReady : EXIT.usage;
@@ -104,7 +108,9 @@ async function showOutputs(flags: Flags): Promise<ExitCode> {
   if (flags.json) print([JSON.stringify(masked, null, 2)]);
   else {
     for (const [name, map] of Object.entries(masked)) {
-      const lines = Object.entries(map).map(([key, value]) => `  ${key}: ${typeof value === "string" ? value : JSON.stringify(value)}`);
+      const lines = Object.entries(map).map(
+        ([key, value]) => `  ${key}: ${typeof value === "string" ? value : JSON.stringify(value)}`,
+      );
       print([name, ...(lines.length > 0 ? lines : ["  (not up)"])]);
     }
   }
@@ -113,7 +119,8 @@ async function showOutputs(flags: Flags): Promise<ExitCode> {
 
 async function showKubeconfigs(flags: Flags): Promise<ExitCode> {
   const kubeconfigs = await runKubeconfigs(optionsOf(flags));
-  if (Object.keys(kubeconfigs).length === 0) throw new NotReadyError("No cluster is up yet.", "Put it up first: ./archipelago up");
+  if (Object.keys(kubeconfigs).length === 0)
+    throw new NotReadyError("No cluster is up yet.", "Put it up first: ./archipelago up");
   const paths = writeKubeconfigs(flags.folder ?? join(stateFolder(), "kubeconfigs"), kubeconfigs);
   const examples = Object.values(paths).map((path) => `KUBECONFIG=${path} kubectl get nodes,pods -A`);
   print(flags.json ? [JSON.stringify(paths, null, 2)] : examples);

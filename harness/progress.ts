@@ -111,7 +111,7 @@ export class ProgressView {
 
   private draw(): void {
     const now = Date.now();
-    const width = this.screen.columns ?? 100;
+    const width = this.screen.columns || 100;
     const lines = [...this.stacks.values()].map((progress) => renderProgressLine(progress, now).slice(0, width - 1));
     this.erase();
     this.screen.write(lines.map((line) => `${line}\n`).join(""));

@@ -25,8 +25,7 @@ export type Say = (line: string) => void;
 /** The operations that an exported stack says were under way when its last engine died. */
 export function pendingOperations(exported: Deployment): Pending[] {
   const deployment = exported.deployment as
-    | { pending_operations?: { type: string; resource: { urn: string; type: string } }[] }
-    | undefined;
+    { pending_operations?: { type: string; resource: { urn: string; type: string } }[] } | undefined;
   return (deployment?.pending_operations ?? []).map(({ type, resource }) => ({
     urn: resource.urn,
     type: resource.type,
@@ -61,7 +60,6 @@ export async function recoverPending(stack: Stack, say: Say): Promise<void> {
   const { ask } = planRecovery(pending, attachedPackages());
   if (ask.length > 0) throw new UserError(renderInterrupted(stack.name, ask), renderImportRemedy(stack.name, ask));
 
-  say(`an earlier run was killed: clearing ${renderCount(pending.length, "interrupted operation")}`);
   const known = new Set(
     ((exported.deployment as { resources?: { urn: string }[] }).resources ?? []).map(({ urn }) => urn),
   );
@@ -70,6 +68,9 @@ export async function recoverPending(stack: Stack, say: Say): Promise<void> {
   const touched = pending.map(({ urn }) => urn).filter((urn) => known.has(urn));
   const target = root ? [...new Set([root, ...touched])] : undefined;
   await stack.refresh({ clearPendingCreates: true, target, color: "never" });
+  say(
+    `an earlier run was killed: cleared ${renderCount(pending.length, "interrupted operation")}, to be done again now`,
+  );
 }
 
 /** Runs an operation; if the stack is locked by a process that is dead, or dies soon, the lock is taken away and it runs again. */
@@ -163,7 +164,9 @@ function isOrphan(processId: number): boolean {
   try {
     const words = readFileSync(`/proc/${processId}/stat`, "utf8");
     const parent = Number(words.slice(words.lastIndexOf(")") + 2).split(" ")[1]);
-    return parent === 1 || /\((systemd|init|tini|dumb-init|catatonit)/.test(readFileSync(`/proc/${parent}/stat`, "utf8"));
+    return (
+      parent === 1 || /\((systemd|init|tini|dumb-init|catatonit)/.test(readFileSync(`/proc/${parent}/stat`, "utf8"))
+    );
   } catch {
     return true;
   }

@@ -10,7 +10,7 @@ export type Outcome = "changed" | "unchanged" | "failed" | "stopped" | "cancelle
 
 /** What an operation did to one stack. */
 export interface StackResult {
-  stack: string;
+  name: string;
   part: Part;
   outcome: Outcome;
   seconds: number;
@@ -61,7 +61,7 @@ export function renderOutcome(verb: Verb, result: Pick<StackResult, "outcome" | 
 /** The closing lines of `up`, `preview` and `down`: a line a stack, the errors, what to do next. */
 export function renderReport(report: FleetReport): string[] {
   const rows = report.stacks.map((result) => [
-    result.stack,
+    result.name,
     renderWord(report.verb, result.outcome),
     result.seconds > 0 ? renderDuration(result.seconds * 1000) : "-",
     result.outcome === "changed" || result.outcome === "unchanged" ? renderOutcome(report.verb, result) : "see below",
@@ -69,9 +69,9 @@ export function renderReport(report: FleetReport): string[] {
   const lines = ["", ...renderTable([["STACK", "RESULT", "TIME", "CHANGES"], ...rows])];
   // Stacks that suffer from the same thing are named together.
   const troubled = new Map<string, string[]>();
-  for (const { stack, errors, outcome } of report.stacks.filter((result) => result.errors.length > 0)) {
+  for (const { name, errors, outcome } of report.stacks.filter((result) => result.errors.length > 0)) {
     const told = [`${outcome}:`, ...errors.map((error) => `  ${error}`)].join("\n");
-    troubled.set(told, [...(troubled.get(told) ?? []), stack]);
+    troubled.set(told, [...(troubled.get(told) ?? []), name]);
   }
   for (const [told, stacks] of troubled) lines.push("", ...`${stacks.join(", ")} ${told}`.split("\n"));
   return [...lines, "", ...renderNext(report)];
@@ -85,12 +85,13 @@ function renderWord(verb: Verb, outcome: Outcome): string {
 export function renderNext(report: FleetReport): string[] {
   const unfinished = report.stacks.filter(({ outcome }) => outcome !== "changed" && outcome !== "unchanged");
   if (unfinished.length === 0) {
-    if (report.verb === "up") return ["All done. Look around: ./archipelago status --detail; take it down: ./archipelago down"];
+    if (report.verb === "up")
+      return ["All done. Look around: ./archipelago status --detail; take it down: ./archipelago down"];
     if (report.verb === "preview") return ["Nothing was changed. To do it: ./archipelago up"];
     return ["All down."];
   }
   const remedies = [...new Set(unfinished.flatMap(({ remedy }) => remedy ?? []))];
-  const flags = unfinished.map(({ stack }) => `--stack ${stack}`).join(" ");
+  const flags = unfinished.map(({ name }) => `--stack ${name}`).join(" ");
   return [
     "Next:",
     ...remedies.flatMap((remedy) => remedy.split("\n").map((line, index) => (index === 0 ? `- ${line}` : `  ${line}`))),

@@ -43,7 +43,9 @@ export async function runInOrder<T>(
       running.set(name, start(name));
     }
     if (running.size === 0) {
-      throw new Error(`These tasks wait for each other or for a task that does not exist: ${[...waiting.keys()].join(", ")}`);
+      throw new Error(
+        `These tasks wait for each other or for a task that does not exist: ${[...waiting.keys()].join(", ")}`,
+      );
     }
     await Promise.race(running.values());
   }

@@ -5,35 +5,76 @@ import type { Topology } from "../plan/types";
 import { loadTopology } from "../stacks/topology";
 import { ApiServer } from "./apiserver";
 import { chooseEngine, renderEngine, type Engine } from "./engine";
-import { errorLines } from "./failure";
+import { errorLines, remedyFor } from "./failure";
 import type { FleetOptions } from "./fleet";
 import { parseKubeconfig } from "./kubeconfig";
 import { membersOf, planSelection, type Member } from "./members";
-import { observeCluster, type ClusterObservation } from "./observation";
+import { observeCluster } from "./observation";
 import { projectFolder } from "./project";
 import { attachedPackages } from "./recovery";
 import { EXIT, type ExitCode } from "./report";
-import { checkReadiness, type ClusterSummary, type FleetSummary, type Natures } from "./summary";
+import { checkReadiness, type ClusterSummary, type FleetSummary, type Natures, type Shortcoming } from "./summary";
 import { isUp, openBackend, readOutputs, type Backend } from "./workspace";
 
+export interface FleetStatus {
+  summary: FleetSummary;
+  exitCode: ExitCode;
+}
+
+export interface ReadinessOptions extends FleetOptions {
+  /** Default 300. */
+  deadlineSeconds?: number;
+  /** Called at most every ten seconds with what is still missing. */
+  onWait?: (missing: Shortcoming[]) => void;
+}
+
+const POLL_MS = 2_000;
+const SAY_MS = 9_000;
+
 /** What the chosen stacks and their clusters say about themselves. */
-export async function runStatus(options: FleetOptions = {}): Promise<{ summary: FleetSummary; exitCode: ExitCode }> {
+export async function runStatus(options: FleetOptions = {}): Promise<FleetStatus> {
+  const look = await openStatus(options);
+  return look();
+}
+
+/**
+ * Looks until nothing is missing, and answers with the last look; at the deadline that is one with shortcomings.
+ * The stacks' outputs are read once, only the clusters are asked again.
+ */
+export async function awaitReadiness(options: ReadinessOptions = {}): Promise<FleetStatus> {
+  const look = await openStatus(options);
+  const deadline = Date.now() + (options.deadlineSeconds ?? 300) * 1000;
+  let said = Date.now();
+  for (;;) {
+    const status = await look();
+    if (status.exitCode === EXIT.ok || Date.now() > deadline) return status;
+    if (Date.now() - said > SAY_MS) {
+      said = Date.now();
+      options.onWait?.(checkReadiness(status.summary));
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/** Reads the stacks once; each call of the answer asks the clusters. */
+async function openStatus(options: FleetOptions): Promise<() => Promise<FleetStatus>> {
   const topology = options.topology ?? loadTopology();
   const members = membersOf(topology);
   const chosen = planSelection(members, options.stacks);
   const backend = await openEngine(options);
   const up = members.filter(({ name }) => isUp(backend, name));
-  const clusters = await Promise.all(
-    chosen.map((member) => observeMember(topology, member, up, backend)),
-  );
-  const summary: FleetSummary = {
-    world: topology.world,
-    clusters,
-    natures: planNatures(topology, chosen, attachedPackages()),
-    lookAround: ["look around: ./archipelago status --detail; kubeconfigs for kubectl: ./archipelago kubeconfig"],
-    takeDown: `take it down: ${topology.world === "rehearsal" ? "make down" : "./archipelago down"}`,
+  const known = await Promise.all(chosen.map((member) => readMember(topology, member, up, backend)));
+  const natures = planNatures(topology, chosen, attachedPackages());
+  return async () => {
+    const summary: FleetSummary = {
+      world: topology.world,
+      clusters: await Promise.all(known.map(({ cluster, kubeconfig }) => observe(cluster, kubeconfig))),
+      natures,
+      lookAround: ["look around: ./archipelago status --detail; kubeconfigs for kubectl: ./archipelago kubeconfig"],
+      takeDown: `take it down: ${topology.world === "rehearsal" ? "make down" : "./archipelago down"}`,
+    };
+    return { summary, exitCode: checkReadiness(summary).length === 0 ? EXIT.ok : EXIT.notReady };
   };
-  return { summary, exitCode: checkReadiness(summary).length === 0 ? EXIT.ok : EXIT.notReady };
 }
 
 /** Outputs of the chosen stacks, secrets in clear: for use in memory; `maskOutputs` before anything is shown. */
@@ -46,13 +87,17 @@ export async function runOutputs(options: FleetOptions = {}): Promise<Record<str
 
 /** Outputs fit to be shown: secrets replaced by a word. */
 export function maskOutputs(outputs: OutputMap): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(outputs).map(([key, { value, secret }]) => [key, secret ? "[secret]" : value]));
+  return Object.fromEntries(
+    Object.entries(outputs).map(([key, { value, secret }]) => [key, secret ? "[secret]" : value]),
+  );
 }
 
 /** Kubeconfigs of the chosen stacks that are up, by cluster. */
 export async function runKubeconfigs(options: FleetOptions = {}): Promise<Record<string, string>> {
   const outputs = Object.entries(await runOutputs(options));
-  return Object.fromEntries(outputs.flatMap(([name, map]) => (map.kubeconfig ? [[name, String(map.kubeconfig.value)]] : [])));
+  return Object.fromEntries(
+    outputs.flatMap(([name, map]) => (map.kubeconfig ? [[name, String(map.kubeconfig.value)]] : [])),
+  );
 }
 
 /** Says of every part whether it is real, emulated or a stand-in, by the topology and the attached provider servers. */
@@ -71,7 +116,11 @@ export function planNatures(topology: Topology, chosen: Member[], attached: stri
   ];
   const isEmulated = topology.world === "rehearsal";
   return {
-    real: [...real, ...(isEmulated ? [] : cloudNames), ...(database.standIn ? [] : [`CockroachDB (${database.image})`])],
+    real: [
+      ...real,
+      ...(isEmulated ? [] : cloudNames),
+      ...(database.standIn ? [] : [`CockroachDB (${database.image})`]),
+    ],
     emulated: isEmulated ? cloudNames : [],
     standIn: [
       ...(database.standIn ? [`CockroachDB (${database.image})`] : []),
@@ -86,34 +135,49 @@ async function openEngine(options: FleetOptions): Promise<Backend> {
   return openBackend(options.folder ?? projectFolder(), engine);
 }
 
-async function observeMember(topology: Topology, member: Member, up: Member[], backend: Backend): Promise<ClusterSummary> {
+interface KnownCluster {
+  cluster: ClusterSummary;
+  kubeconfig?: string;
+}
+
+async function readMember(topology: Topology, member: Member, up: Member[], backend: Backend): Promise<KnownCluster> {
   const plan = planFleet(topology).clusters[member.name]!;
   const isRegion = member.part !== "broker";
   const peers = up.filter(({ name, part }) => part !== "broker" && name !== member.name);
-  const known: Omit<ClusterSummary, "state"> = {
+  const cluster: ClusterSummary = {
     ...member,
+    state: "down",
     podCidr: plan.podCidr,
     serviceCidr: plan.serviceCidr,
     expectedNodes: plan.nodes.map(({ name }) => name),
     expectedPeers: isRegion ? peers.map(({ name }) => name) : [],
     expectedReplicas: isRegion ? topology.database.replicas : 0,
   };
-  if (!isUp(backend, member.name)) return { ...known, state: "down" };
+  if (!up.includes(member)) return { cluster };
   try {
     const { kubeconfig, apiEndpoint } = await readOutputs(backend, member.name);
-    if (!kubeconfig) return { ...known, state: "unreachable", reason: "its stack has no kubeconfig yet: the last up did not finish" };
-    const observation = await observe(String(kubeconfig.value));
-    return { ...known, state: "up", apiEndpoint: apiEndpoint && String(apiEndpoint.value), observation };
+    if (kubeconfig) {
+      const endpoint = apiEndpoint && String(apiEndpoint.value);
+      return { cluster: { ...cluster, state: "up", apiEndpoint: endpoint }, kubeconfig: String(kubeconfig.value) };
+    }
+    const reason = "no kubeconfig yet: the last up did not finish";
+    return { cluster: { ...cluster, state: "unreachable", reason, remedy: `./archipelago up --stack ${member.name}` } };
   } catch (error) {
-    return { ...known, state: "unreachable", reason: errorLines(error)[0] };
+    const lines = errorLines(error);
+    const remedy = remedyFor(lines, member.name);
+    return { cluster: { ...cluster, state: "unreachable", reason: lines[0], remedy } };
   }
 }
 
-async function observe(kubeconfig: string): Promise<ClusterObservation> {
-  const api = new ApiServer(parseKubeconfig(kubeconfig));
+async function observe(cluster: ClusterSummary, kubeconfig: string | undefined): Promise<ClusterSummary> {
+  if (kubeconfig === undefined) return cluster;
+  let api: ApiServer | undefined;
   try {
-    return await observeCluster(api);
+    api = new ApiServer(parseKubeconfig(kubeconfig));
+    return { ...cluster, observation: await observeCluster(api) };
+  } catch (error) {
+    return { ...cluster, state: "unreachable", reason: errorLines(error)[0] };
   } finally {
-    api.close();
+    api?.close();
   }
 }

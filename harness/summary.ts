@@ -8,6 +8,8 @@ export interface ClusterSummary extends Member {
   state: "up" | "down" | "unreachable";
   /** Why it is unreachable. */
   reason?: string;
+  /** What to do about it, if more is known than that it does not answer. */
+  remedy?: string;
   apiEndpoint?: string;
   podCidr: string;
   serviceCidr: string;
@@ -54,7 +56,8 @@ function checkCluster(cluster: ClusterSummary): Shortcoming[] {
     return [{ cluster: name, problem: "is not up", remedy: `./archipelago up --stack ${name}` }];
   }
   if (cluster.state === "unreachable" || !seen) {
-    const remedy = `see that its server machine runs and that your address is among adminCidrs, then ${detail}`;
+    const answer = `see that its server machine runs and that your address is among adminCidrs, then ${detail}`;
+    const remedy = cluster.remedy ?? answer;
     return [{ cluster: name, problem: `does not answer: ${cluster.reason ?? "no reason known"}`, remedy }];
   }
   const shortcomings: Shortcoming[] = [];
@@ -80,7 +83,8 @@ function checkCluster(cluster: ClusterSummary): Shortcoming[] {
 export function renderSummary(summary: FleetSummary, detail = false): string[] {
   const lines = [renderHeadline(summary), "", ...renderTable(renderClusterRows(summary.clusters))];
   const matrix = renderMatrix(summary.clusters);
-  if (matrix.length > 0) lines.push("", "round trips between gateways, as Submariner measures them (ms, row to column)", ...matrix);
+  if (matrix.length > 0)
+    lines.push("", "round trips between gateways, as Submariner measures them (ms, row to column)", ...matrix);
   if (detail) for (const cluster of summary.clusters) lines.push("", ...renderCluster(cluster));
   const shortcomings = checkReadiness(summary);
   if (shortcomings.length > 0) {
@@ -101,9 +105,15 @@ export function renderHeadline({ world, clusters }: FleetSummary): string {
   const joined = pairs.filter(([left, right]) => isJoined(left, right) && isJoined(right, left));
   return [
     `${world}: ${up.length} of ${renderCount(clusters.length, "cluster")} up`,
-    `${nodes.filter(({ ready }) => ready).length} of ${renderCount(wanted((one) => one.expectedNodes.length), "node")} Ready`,
+    `${nodes.filter(({ ready }) => ready).length} of ${renderCount(
+      wanted((one) => one.expectedNodes.length),
+      "node",
+    )} Ready`,
     `${joined.length} of ${renderCount(pairs.length, "tunnel")} connected`,
-    `${pods.filter(({ ready }) => ready).length} of ${renderCount(wanted((one) => one.expectedReplicas), "database pod")} Ready${natureSuffix(pods.map(({ nature }) => nature))}`,
+    `${pods.filter(({ ready }) => ready).length} of ${renderCount(
+      wanted((one) => one.expectedReplicas),
+      "database pod",
+    )} Ready${natureSuffix(pods.map(({ nature }) => nature))}`,
   ].join(", ");
 }
 
@@ -139,7 +149,7 @@ function renderClusterRows(clusters: ClusterSummary[]): string[][] {
 /** Round trips from each region to each other one; a word where there is no connected tunnel. */
 export function renderMatrix(clusters: ClusterSummary[]): string[] {
   const regions = clusters.filter(({ part }) => part !== "broker");
-  if (regions.length < 2) return [];
+  if (regions.length < 2 || regions.every(({ observation }) => !observation)) return [];
   const cell = (from: ClusterSummary, to: ClusterSummary): string => {
     if (from === to) return "-";
     if (!from.observation) return "?";
@@ -157,7 +167,12 @@ export function renderCluster(cluster: ClusterSummary): string[] {
   const head = `${name} (${part}, ${cloud} ${place}, pods ${cluster.podCidr}, services ${cluster.serviceCidr})`;
   if (!seen) return [head, `  ${cluster.state}${cluster.reason ? `: ${cluster.reason}` : ""}`];
   const word = (ready: boolean): string => (ready ? "Ready" : "not Ready");
-  const tables = [renderTable([["NODE", "STATE", "VERSION"], ...seen.nodes.map((node) => [node.name, word(node.ready), node.version])])];
+  const tables = [
+    renderTable([
+      ["NODE", "STATE", "VERSION"],
+      ...seen.nodes.map((node) => [node.name, word(node.ready), node.version]),
+    ]),
+  ];
   if (seen.tunnels.length > 0) {
     const rows = seen.tunnels.map((tunnel) => [
       tunnel.gateway,
@@ -189,12 +204,16 @@ function isJoined(from: ClusterSummary, to: ClusterSummary): boolean {
 /** Unordered pairs of regions. */
 function pairsOf(clusters: ClusterSummary[]): [ClusterSummary, ClusterSummary][] {
   const regions = clusters.filter(({ part }) => part !== "broker");
-  return regions.flatMap((left, index) => regions.slice(index + 1).map((right): [ClusterSummary, ClusterSummary] => [left, right]));
+  return regions.flatMap((left, index) =>
+    regions.slice(index + 1).map((right): [ClusterSummary, ClusterSummary] => [left, right]),
+  );
 }
 
 function natureSuffix(natures: Nature[]): string {
   const kinds = [...new Set(natures)].filter((nature) => nature !== "real");
-  return kinds.length > 0 ? ` (${kinds.map((kind) => (kind === "unknown" ? "nature not labelled" : kind)).join(", ")})` : "";
+  return kinds.length > 0
+    ? ` (${kinds.map((kind) => (kind === "unknown" ? "nature not labelled" : kind)).join(", ")})`
+    : "";
 }
 
 function renderRange(values: number[]): string {

@@ -1,3 +1,3 @@
 /** The fleet as the program sees it, for those who may not import the program. */
-export { loadTopology } from "../stacks/topology";
+export { loadTopology, PROJECT_FOLDER } from "../stacks/topology";
 export { planFleet } from "../plan/plan";

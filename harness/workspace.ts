@@ -20,7 +20,7 @@ export async function openBackend(folder: string, engine: Engine): Promise<Backe
     return { workspace, existing: new Map(stacks.map((stack) => [stack.name, stack])) };
   } catch (error) {
     const lines = errorLines(error);
-    throw new UserError(`The stacks' backend cannot be used: ${lines.join(" ")}`, remedyFor(lines, "<stack>"));
+    throw new UserError(`The stacks' backend cannot be used: ${lines.join(" ")}`, remedyFor(lines, "the backend"));
   }
 }
 
@@ -52,7 +52,8 @@ export async function readOutputs({ workspace, existing }: Backend, name: string
 export function assertPassphrase(environment: NodeJS.ProcessEnv = process.env): void {
   const backend = environment.PULUMI_BACKEND_URL ?? "";
   const selfManaged = /^(file|s3|gs|azblob|postgres):/.test(backend);
-  const given = environment.PULUMI_CONFIG_PASSPHRASE !== undefined || environment.PULUMI_CONFIG_PASSPHRASE_FILE !== undefined;
+  const given =
+    environment.PULUMI_CONFIG_PASSPHRASE !== undefined || environment.PULUMI_CONFIG_PASSPHRASE_FILE !== undefined;
   if (!selfManaged || given) return;
   throw new UserError(
     `The backend ${backend} keeps secrets under a passphrase, and none is given.`,
@@ -63,7 +64,9 @@ export function assertPassphrase(environment: NodeJS.ProcessEnv = process.env): 
 /** Whether the stack's own settings name another secrets provider than a passphrase. */
 export function hasOwnSecretsProvider(folder: string, stack: string): boolean {
   try {
-    return /^secretsprovider:\s*(?!passphrase|default)\S/m.test(readFileSync(join(folder, `Pulumi.${stack}.yaml`), "utf8"));
+    return /^secretsprovider:\s*(?!passphrase|default)\S/m.test(
+      readFileSync(join(folder, `Pulumi.${stack}.yaml`), "utf8"),
+    );
   } catch {
     return false;
   }

@@ -204,7 +204,8 @@ systemctl enable archipelago
 }
 
 /** Packets that IPsec has decrypted come in on the same interface; kernels without IPsec do not know the word. */
-const IPSEC_RULE = "$(command -v nft) insert rule inet archipelago input meta ipsec exists accept 2>/dev/null || exit 0";
+const IPSEC_RULE =
+  "$(command -v nft) insert rule inet archipelago input meta ipsec exists accept 2>/dev/null || exit 0";
 
 function volumesStep({ node }: BootInput): string {
   if (node.replicas.length === 0) return "";
@@ -220,10 +221,7 @@ function kubeadmStep(input: BootInput): string {
   const server = input.role === "server";
   const config = server ? renderInit(input) : renderJoin(input);
   const pki = server
-    ? [
-        file("/etc/kubernetes/pki/ca.crt", "644", input.caCert),
-        file("/etc/kubernetes/pki/ca.key", "600", input.caKey),
-      ]
+    ? [file("/etc/kubernetes/pki/ca.crt", "644", input.caCert), file("/etc/kubernetes/pki/ca.key", "600", input.caKey)]
     : [];
   const verb = server ? "init" : "join";
   return `

@@ -69,16 +69,46 @@ function checkFleet(fleet: FleetShape): Finding[] {
   };
   const { kubernetes, submariner, database } = fleet;
   expect(["clouds", "rehearsal"].includes(fleet.world), "world", fleet.world, "clouds or rehearsal");
-  expect(DOMAIN.test(fleet.domain) && fleet.domain.length <= 100, "domain", fleet.domain, "a DNS name of at least two labels");
+  expect(
+    DOMAIN.test(fleet.domain) && fleet.domain.length <= 100,
+    "domain",
+    fleet.domain,
+    "a DNS name of at least two labels",
+  );
   expect(/^v1\.\d+\.\d+$/.test(kubernetes.version), "kubernetes.version", kubernetes.version, "a release as v1.37.2");
   expect(/^\d+\.\d+\.\d+$/.test(submariner.version), "submariner.version", submariner.version, "a release as 0.24.2");
-  expect(submariner.repository !== "", "submariner.repository", submariner.repository, "an image repository as quay.io/submariner");
+  expect(
+    submariner.repository !== "",
+    "submariner.repository",
+    submariner.repository,
+    "an image repository as quay.io/submariner",
+  );
   const drivers = ["libreswan", "wireguard", "vxlan"];
-  expect(drivers.includes(submariner.cableDriver), "submariner.cableDriver", submariner.cableDriver, drivers.join(", "));
-  expect(/^[^\s@]+[:@][^\s/]+$/.test(database.image), "database.image", database.image, "an image with its tag or digest");
+  expect(
+    drivers.includes(submariner.cableDriver),
+    "submariner.cableDriver",
+    submariner.cableDriver,
+    drivers.join(", "),
+  );
+  expect(
+    /^[^\s@]+[:@][^\s/]+$/.test(database.image),
+    "database.image",
+    database.image,
+    "an image with its tag or digest",
+  );
   const { replicas, storageGib } = database;
-  expect(Number.isInteger(replicas) && replicas >= 3 && replicas <= 9, "database.replicas", replicas, "3 to 9 a region");
-  expect(Number.isInteger(storageGib) && storageGib >= 1, "database.storageGib", storageGib, "a whole number of GiB from 1 up");
+  expect(
+    Number.isInteger(replicas) && replicas >= 3 && replicas <= 9,
+    "database.replicas",
+    replicas,
+    "3 to 9 a region",
+  );
+  expect(
+    Number.isInteger(storageGib) && storageGib >= 1,
+    "database.storageGib",
+    storageGib,
+    "a whole number of GiB from 1 up",
+  );
   return findings;
 }
 
@@ -87,13 +117,24 @@ function checkRoles(clusters: Record<string, ClusterShape>, incomplete: boolean)
   if (incomplete) return [];
   const findings: Finding[] = [];
   const entries = Object.entries(clusters);
-  const names = (holds: (cluster: ClusterShape) => boolean) => entries.filter(([, c]) => holds(c)).map(([name]) => name);
+  const names = (holds: (cluster: ClusterShape) => boolean) =>
+    entries.filter(([, c]) => holds(c)).map(([name]) => name);
   const exactlyOne = (found: string[], place: string, what: string, remedy: string) => {
     if (found.length === 1) return;
     findings.push({ place, value: found.join(", ") || "none", allowed: `exactly one ${what}`, remedy });
   };
-  exactlyOne(names((c) => c.role === "broker"), "clusters.*.role", "broker", "give one cluster role: broker, the others role: region");
-  exactlyOne(names((c) => c.primary === true), "clusters.*.primary", "primary region", "set primary: true on the region that shall initialise the database, on no other");
+  exactlyOne(
+    names((c) => c.role === "broker"),
+    "clusters.*.role",
+    "broker",
+    "give one cluster role: broker, the others role: region",
+  );
+  exactlyOne(
+    names((c) => c.primary === true),
+    "clusters.*.primary",
+    "primary region",
+    "set primary: true on the region that shall initialise the database, on no other",
+  );
   return findings;
 }
 
@@ -112,18 +153,42 @@ function checkCluster(name: string, cluster: ClusterShape, world: string): Findi
 
   const nodes = Object.entries(cluster.nodes);
   const servers = nodes.filter(([, node]) => node.role === "server").length;
-  expect(servers === 1, ".nodes", `${servers} servers`, "exactly one node with role: server", "make one node the server and the others workers");
+  expect(
+    servers === 1,
+    ".nodes",
+    `${servers} servers`,
+    "exactly one node with role: server",
+    "make one node the server and the others workers",
+  );
   if (!isBroker) {
     const gateway = nodes.some(([, node]) => node.gateway === true);
-    expect(gateway, ".nodes", "no gateway", "at least one node with gateway: true", "set gateway: true on the node that shall carry the tunnels");
+    expect(
+      gateway,
+      ".nodes",
+      "no gateway",
+      "at least one node with gateway: true",
+      "set gateway: true on the node that shall carry the tunnels",
+    );
   }
   for (const [key, node] of nodes) {
     const place = `.nodes.${key}`;
     expect(LABEL.test(key), place, key, "a DNS label", "rename the node");
     const length = name.length + 1 + key.length;
-    expect(length <= NODE_NAME_LENGTH, place, `${name}-${key}`, `at most ${NODE_NAME_LENGTH} characters`, "choose shorter names");
+    expect(
+      length <= NODE_NAME_LENGTH,
+      place,
+      `${name}-${key}`,
+      `at most ${NODE_NAME_LENGTH} characters`,
+      "choose shorter names",
+    );
     expect(["server", "worker"].includes(node.role), `${place}.role`, node.role, "server or worker", "choose one");
-    expect(!(isBroker && node.gateway), `${place}.gateway`, "true on the broker", "false: the broker is not part of the mesh", "remove it");
+    expect(
+      !(isBroker && node.gateway),
+      `${place}.gateway`,
+      "true on the broker",
+      "false: the broker is not part of the mesh",
+      "remove it",
+    );
   }
   return findings;
 }
@@ -137,13 +202,22 @@ function checkCloud(at: string, cluster: ClusterShape, world: string): Finding[]
     return findings;
   }
   const facts = CLOUD_FACTS[cluster.cloud];
-  const live = Object.keys(CLOUD_FACTS).filter((name) => !CLOUD_FACTS[name as CloudName].ended).join(", ");
+  const live = Object.keys(CLOUD_FACTS)
+    .filter((name) => !CLOUD_FACTS[name as CloudName].ended)
+    .join(", ");
   if (facts.ended && world === "clouds") {
     add("cloud", `${cluster.cloud}, but ${facts.label} ended on ${facts.ended.on}`, live, facts.ended.remedy);
   }
   if (cluster.role === "broker" && !facts.addressBeforeBoot) {
-    const able = Object.keys(CLOUD_FACTS).filter((name) => CLOUD_FACTS[name as CloudName].addressBeforeBoot).join(", ");
-    add("cloud", cluster.cloud, `${able} for the broker: its address must stand in its certificate before it boots`, "move the broker");
+    const able = Object.keys(CLOUD_FACTS)
+      .filter((name) => CLOUD_FACTS[name as CloudName].addressBeforeBoot)
+      .join(", ");
+    add(
+      "cloud",
+      cluster.cloud,
+      `${able} for the broker: its address must stand in its certificate before it boots`,
+      "move the broker",
+    );
   }
   if (facts.account && !cluster.account) {
     const remedy = `pulumi config set --path archipelago:cluster.account <${facts.account}> -s ${at.split(".")[1]}`;
@@ -155,7 +229,12 @@ function checkCloud(at: string, cluster: ClusterShape, world: string): Finding[]
   }
   const distinct = new Set(Object.values(cluster.nodes).map((node) => node.zone));
   if (facts.zones === "one" && distinct.size > 1) {
-    add("nodes.*.zone", [...distinct].map((zone) => zone ?? "unset").join(", "), `the same zone on all nodes (${facts.label})`, "give all nodes one zone, or none");
+    add(
+      "nodes.*.zone",
+      [...distinct].map((zone) => zone ?? "unset").join(", "),
+      `the same zone on all nodes (${facts.label})`,
+      "give all nodes one zone, or none",
+    );
   }
   return findings;
 }

@@ -71,7 +71,9 @@ function checkSize(kind: Kind, place: string, cidr: Cidr): Finding[] {
   const { from, to, why } = PREFIXES[kind];
   if (cidr.prefix >= from && cidr.prefix <= to) return [];
   const value = renderCidr(cidr);
-  return [{ place, value, allowed: `/${from} to /${to} (${why})`, remedy: `choose a prefix between /${from} and /${to}` }];
+  return [
+    { place, value, allowed: `/${from} to /${to} (${why})`, remedy: `choose a prefix between /${from} and /${to}` },
+  ];
 }
 
 function checkForbidden(place: string, cidr: Cidr): Finding[] {

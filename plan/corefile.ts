@@ -7,7 +7,8 @@ import type { ClusterPlan } from "./types";
  * @param upstreamDns addresses or a resolv.conf; with none, names outside the fleet are refused.
  */
 export function renderCorefile(cluster: Pick<ClusterPlan, "suffix" | "peers">, upstreamDns: string[]): string {
-  const upstream = upstreamDns.length === 0 ? [] : [`forward . ${upstreamDns.join(" ")} {`, "   max_concurrent 1000", "}"];
+  const upstream =
+    upstreamDns.length === 0 ? [] : [`forward . ${upstreamDns.join(" ")} {`, "   max_concurrent 1000", "}"];
   const own = block(".:53", [
     "errors",
     "health {",
@@ -34,4 +35,5 @@ export function renderCorefile(cluster: Pick<ClusterPlan, "suffix" | "peers">, u
   return [own, ...peers].join("");
 }
 
-const block = (head: string, lines: string[]): string => [`${head} {`, ...lines.map((line) => `    ${line}`), "}", ""].join("\n");
+const block = (head: string, lines: string[]): string =>
+  [`${head} {`, ...lines.map((line) => `    ${line}`), "}", ""].join("\n");

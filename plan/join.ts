@@ -34,7 +34,8 @@ export function isJoin(value: unknown): value is Join {
   if (typeof value !== "object" || value === null) return false;
   const entry = value as Record<string, unknown>;
   const database = entry.database as Record<string, unknown> | undefined;
-  const filled = (holder: Record<string, unknown>, key: string) => typeof holder[key] === "string" && holder[key] !== "";
+  const filled = (holder: Record<string, unknown>, key: string) =>
+    typeof holder[key] === "string" && holder[key] !== "";
   return (
     FIELDS.every((key) => filled(entry, key)) &&
     typeof database === "object" &&

@@ -36,7 +36,8 @@ const registration = (node: Pick<NodePlan, "name">) => ({
   kubeletExtraArgs: [{ name: "node-ip", value: ADDRESS_MARK }],
 });
 
-const documents = (...list: object[]): string => list.map((document) => stringify(document, { lineWidth: 0 })).join("---\n");
+const documents = (...list: object[]): string =>
+  list.map((document) => stringify(document, { lineWidth: 0 })).join("---\n");
 
 export function renderInit({ cluster, node, kubernetesVersion, bootstrapToken, publicAddresses }: InitInput): string {
   const init = {

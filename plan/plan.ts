@@ -13,10 +13,10 @@ const DNS_OFFSET = 10;
  */
 export function planFleet(topology: Topology): Plan {
   const entries = Object.entries(topology.clusters);
-  const peers = entries.filter(([, spec]) => spec.role === "region").map(([name, spec]) => planPeer(topology, name, spec));
-  const clusters = Object.fromEntries(
-    entries.map(([name, spec]) => [name, planCluster(topology, name, spec, peers)]),
-  );
+  const peers = entries
+    .filter(([, spec]) => spec.role === "region")
+    .map(([name, spec]) => planPeer(topology, name, spec));
+  const clusters = Object.fromEntries(entries.map(([name, spec]) => [name, planCluster(topology, name, spec, peers)]));
   const all = Object.values(clusters);
   const broker = all.find((cluster) => cluster.role === "broker");
   const primary = all.find((cluster) => cluster.primary);

@@ -33,23 +33,29 @@ const answers = (port: number): Promise<boolean> =>
 
 /** Starts the daemon (emulated clouds and stand-ins) in the background unless it lives; resolves when every port answers. */
 export async function startDaemon(): Promise<void> {
+  let ended: number | null | undefined;
   if (daemonPid() === undefined) {
     const log = openSync(daemonLogPath(), "a", 0o600);
     const root = join(__dirname, "..");
-    spawn(process.execPath, ["--import", join(root, "node_modules/tsx/dist/loader.mjs"), join(__dirname, "daemon.ts")], {
+    const child = spawn(process.execPath, ["--import", join(root, "node_modules/tsx/dist/loader.mjs"), join(__dirname, "daemon.ts")], {
       cwd: root,
       detached: true,
       stdio: ["ignore", log, log],
-    }).unref();
+    });
+    child.once("exit", (code) => (ended = code ?? -1));
+    child.unref();
   }
   const deadline = Date.now() + START_DEADLINE_SECONDS * 1000;
   while (Date.now() < deadline) {
     const ports = Object.values(readWorld()?.ports ?? {});
     if (daemonPid() !== undefined && ports.length > 0 && (await Promise.all(ports.map(answers))).every(Boolean)) return;
+    if (ended !== undefined) break;
     await sleep(200);
   }
   throw new UserError(
-    `the emulated clouds did not start within ${START_DEADLINE_SECONDS} s`,
+    ended === undefined
+      ? `the emulated clouds did not start within ${START_DEADLINE_SECONDS} s`
+      : `the emulated clouds ended at once (exit code ${ended})`,
     `read ${daemonLogPath()}, then run it again`,
   );
 }

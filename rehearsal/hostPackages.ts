@@ -8,10 +8,10 @@ const PACKAGES: Record<string, string> = {
   netavark: "podman's network back end",
   mmdebstrap: "makes the machines' root file system",
   iproute2: "segments, router and network namespaces",
+  ethtool: "has machines finish their checksums before the router translates addresses",
   nftables: "the emulated clouds' firewalls, and the guard on the host's uplinks",
   iptables: "podman's network back end calls it",
   conntrack: "forgets translated connections when an address moves",
-  zstd: "packs artifacts",
 };
 
 /** The packages, and which of them are missing. */
@@ -45,6 +45,9 @@ export async function ensureHostPackages(onProgress: (line: string) => void): Pr
   }
   onProgress(`installing Debian packages: ${missing.join(" ")}`);
   const env = { DEBIAN_FRONTEND: "noninteractive" };
-  await runCommand("apt-get", ["-q", "update"], { env, timeoutSeconds: 300 });
+  // a host may have other package sources that do not answer: whether it matters shows when installing
+  await runCommand("apt-get", ["-q", "update"], { env, timeoutSeconds: 300 }).catch((error: Error) =>
+    onProgress(error.message),
+  );
   await runCommand("apt-get", ["-qy", "install", "--no-install-recommends", ...missing], { env, timeoutSeconds: 900 });
 }

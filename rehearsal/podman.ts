@@ -9,7 +9,11 @@ import { runCommand, type CommandOptions } from "./artifacts/commands";
  * on this host is neither seen nor touched, and the host's configuration of podman does not matter.
  */
 export async function podman(args: string[], options: CommandOptions = {}): Promise<string> {
-  return runCommand("podman", args, { timeoutSeconds: 300, ...options, env: { ...podmanEnvironment(), ...options.env } });
+  return runCommand("podman", args, {
+    timeoutSeconds: 300,
+    ...options,
+    env: { ...podmanEnvironment(), ...options.env },
+  });
 }
 
 /** Where podman keeps what must not outlive a boot of the host (its own locks and mounts); `down` removes it. */

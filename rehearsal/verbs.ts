@@ -5,11 +5,11 @@ import { chooseEngine, renderEngine } from "../harness/engine";
 import { runUp } from "../harness/fleet";
 import { cacheFolder, stateFolder } from "../harness/folders";
 import { writeKubeconfigs } from "../harness/kubeconfig";
-import { prepareProject, rootFolder } from "../harness/project";
+import { prepareProject } from "../harness/project";
 import { EXIT, renderReport, type ExitCode } from "../harness/report";
 import { runKubeconfigs, runStatus } from "../harness/status";
 import { checkReadiness, renderSummary, type FleetSummary } from "../harness/summary";
-import { loadTopology, planFleet } from "../harness/topology";
+import { loadTopology, planFleet, PROJECT_FOLDER } from "../harness/topology";
 import { UserError } from "../plan/errors";
 import { obtainArtifacts, planArtifacts, type ArtifactPart } from "./artifacts";
 import { startDaemon, stopDaemon } from "./daemonControl";
@@ -17,7 +17,7 @@ import { ensureHostPackages, hostPackages } from "./hostPackages";
 import { probeCableDriver } from "./machines/cableDriver";
 import { Guard } from "./machines/guard";
 import { isEmpty, listLeftovers, removeEverything } from "./machines/inventory";
-import { startOneMachineWorld } from "./machines/worldLife";
+import { prepareHost } from "./machines/worldLife";
 import { writeOverlay } from "./overlay";
 import { choosePlugins } from "./pluginChoice";
 import { freePorts } from "./ports";
@@ -98,10 +98,8 @@ async function ensureWorld(): Promise<world.WorldFile> {
   world.makeEngineFolders();
   writeOverlay(world.overlayPath(), file);
   enter(file);
-  const { changes } = await startOneMachineWorld(rangesInUse(), {
-    stateFolder: stateFolder(),
-    image: file.machineImage,
-  });
+  // the daemon alone owns the machines; here only the host is made safe for them
+  const { changes } = await prepareHost(rangesInUse(), { stateFolder: stateFolder() });
   changes.forEach(say);
   await startDaemon();
   return file;
@@ -110,7 +108,7 @@ async function ensureWorld(): Promise<world.WorldFile> {
 /** Makes this process (and what it starts) meet the rehearsal's world. */
 function enter(file: world.WorldFile): void {
   Object.assign(process.env, world.planEnvironment(file));
-  prepareProject(rootFolder, world.projectPath());
+  prepareProject(PROJECT_FOLDER, world.projectPath());
 }
 
 function livingWorld(): world.WorldFile {

@@ -38,13 +38,28 @@ export async function createRegion(plan: Plan, planned: ClusterPlan): Promise<Re
  */
 async function readJoin(plan: Plan, region: string): Promise<pulumi.Output<Join>> {
   const broker = plan.broker.name;
-  const reference = new pulumi.StackReference(`${pulumi.getOrganization()}/${pulumi.getProject()}/${broker}`);
+  const stack = `${pulumi.getOrganization()}/${pulumi.getProject()}/${broker}`;
+  await assertStack(stack, `The ${broker} stack has not been made yet.`, remedyFor(broker, region));
+  const reference = new pulumi.StackReference(stack);
   const { value, secretValue } = await reference.getOutputDetails(joinOutput(region));
   const entry: unknown = secretValue ?? value;
   if (isJoin(entry)) return pulumi.secret(entry);
   if (pulumi.runtime.isDryRun()) return pulumi.output(pulumi.unknown) as unknown as pulumi.Output<Join>;
   throw new UserError(
     `The ${broker} stack is not up yet: it has no whole entry for ${region}.`,
-    `Run \`pulumi up -s ${broker}\` first, then \`pulumi up -s ${region}\` again.`,
+    remedyFor(broker, region),
   );
 }
+
+/** Asks for the stack before referring to it: a reference to one that does not exist ends the program inside the engine. */
+async function assertStack(name: string, message: string, remedy: string): Promise<void> {
+  try {
+    await pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", { name });
+  } catch (error) {
+    if (/unknown stack|no stack named|not found/i.test(String(error))) throw new UserError(message, remedy);
+    throw error;
+  }
+}
+
+const remedyFor = (broker: string, region: string): string =>
+  `Run \`pulumi up -s ${broker}\` first (\`pulumi stack init ${broker}\` if there is no such stack), then \`pulumi up -s ${region}\` again.`;

@@ -70,8 +70,10 @@ export const DEFAULT_TOPOLOGY: Topology = {
   },
 };
 
-/** The project's folder, where Pulumi.yaml lies. */
-export const PROJECT_FOLDER = path.resolve(__dirname, "..");
+/** The project's folder, where Pulumi.yaml lies: above this file, or beside main.cjs, which makes the program one text. */
+export const PROJECT_FOLDER = fs.existsSync(path.join(__dirname, "Pulumi.yaml"))
+  ? __dirname
+  : path.resolve(__dirname, "..");
 
 /**
  * The whole fleet, the same from whichever stack it is read: every stack's file counts, not only the selected one's.

@@ -5,7 +5,16 @@ import * as vpc from "@pulumi/aws/vpc";
 import type * as pulumi from "@pulumi/pulumi";
 import type { FirewallProfile } from "../../plan/firewall";
 import type { ClusterPlan, NodePlan } from "../../plan/types";
-import { type CloudArgs, createFirewalls, createMachines, gzipBase64, type Machine, machineOptions, slug, tagsOf } from "../cloud";
+import {
+  type CloudArgs,
+  createFirewalls,
+  createMachines,
+  gzipBase64,
+  type Machine,
+  machineOptions,
+  slug,
+  tagsOf,
+} from "../cloud";
 
 const DEFAULT_SIZE = "t3.large";
 /** Canonical's account. */
@@ -17,7 +26,9 @@ export function createAws(args: CloudArgs, parent: pulumi.Resource): Machine[] {
   const provider = new Provider(`${cluster.name}-aws`, { region: cluster.place }, { parent });
   const opts = { parent, provider };
   const network = createNetwork(cluster, opts);
-  const firewallOf = createFirewalls(cluster, (profile, name) => createFirewall(cluster, profile, name, network.vpc.id, opts));
+  const firewallOf = createFirewalls(cluster, (profile, name) =>
+    createFirewall(cluster, profile, name, network.vpc.id, opts),
+  );
   const image = findImage(opts);
   return createMachines(args, (node, userData) => {
     const address = node.staticAddress ? createAddress(cluster, node, opts) : undefined;
@@ -137,6 +148,11 @@ function createAddress(cluster: ClusterPlan, node: NodePlan, opts: pulumi.Custom
   return new ec2.Eip(node.name, { domain: "vpc", tags: tagsOf(cluster, node.name) }, opts);
 }
 
-function attachAddress(node: NodePlan, address: ec2.Eip, machine: ec2.Instance, opts: pulumi.CustomResourceOptions): void {
+function attachAddress(
+  node: NodePlan,
+  address: ec2.Eip,
+  machine: ec2.Instance,
+  opts: pulumi.CustomResourceOptions,
+): void {
   new ec2.EipAssociation(node.name, { allocationId: address.allocationId, instanceId: machine.id }, opts);
 }

@@ -8,17 +8,27 @@ import { Provider } from "@pulumi/civo/provider";
 import * as pulumi from "@pulumi/pulumi";
 import type { FirewallProfile } from "../../plan/firewall";
 import type { ClusterPlan, NodePlan } from "../../plan/types";
-import { type CloudArgs, createFirewalls, createMachines, type Machine, machineOptions, slug, tagListOf } from "../cloud";
+import {
+  type CloudArgs,
+  createFirewalls,
+  createMachines,
+  type Machine,
+  machineOptions,
+  slug,
+  tagListOf,
+} from "../cloud";
 
 const DEFAULT_SIZE = "g3.large";
-const IMAGE_CODE = "ubuntu-noble";
+const IMAGE_NAME = "ubuntu-noble";
 
 export function createCivo(args: CloudArgs, parent: pulumi.Resource): Machine[] {
   const { cluster } = args;
   const provider = new Provider(`${cluster.name}-civo`, { region: cluster.place }, { parent });
   const opts = { parent, provider };
   const network = createNetwork(cluster, opts);
-  const firewallOf = createFirewalls(cluster, (profile, name) => createFirewall(cluster, profile, name, network.id, opts));
+  const firewallOf = createFirewalls(cluster, (profile, name) =>
+    createFirewall(cluster, profile, name, network.id, opts),
+  );
   const image = findImage(cluster, opts);
   return createMachines(args, (node, userData) => {
     const machine = createMachine(args, node, opts, {
@@ -71,8 +81,8 @@ function createFirewall(
 // image
 
 function findImage(cluster: ClusterPlan, opts: pulumi.InvokeOptions): pulumi.Output<string> {
-  const found = getTemplate({ region: cluster.place, filters: [{ key: "code", values: [IMAGE_CODE] }] }, opts);
-  return pulumi.output(found).templates.apply((templates) => templates[0]?.id ?? IMAGE_CODE);
+  const found = getTemplate({ region: cluster.place, filters: [{ key: "name", values: [IMAGE_NAME] }] }, opts);
+  return pulumi.output(found).templates.apply((templates) => templates[0]?.id ?? IMAGE_NAME);
 }
 
 // machines
@@ -84,7 +94,12 @@ interface MachineInputs {
   script: pulumi.Input<string>;
 }
 
-function createMachine(args: CloudArgs, node: NodePlan, opts: pulumi.CustomResourceOptions, inputs: MachineInputs): Instance {
+function createMachine(
+  args: CloudArgs,
+  node: NodePlan,
+  opts: pulumi.CustomResourceOptions,
+  inputs: MachineInputs,
+): Instance {
   return new Instance(
     node.name,
     {

@@ -8,7 +8,15 @@ import type * as pulumi from "@pulumi/pulumi";
 import { contains, parseAddress, parseCidr } from "../../plan/cidr";
 import type { FirewallProfile } from "../../plan/firewall";
 import type { ClusterPlan, NodePlan } from "../../plan/types";
-import { base64, type CloudArgs, createFirewalls, createMachines, type Machine, machineOptions, tagListOf } from "../cloud";
+import {
+  type CloudArgs,
+  createFirewalls,
+  createMachines,
+  gzipBase64,
+  type Machine,
+  machineOptions,
+  tagListOf,
+} from "../cloud";
 
 const DEFAULT_SIZE = "g6-standard-2";
 const SYSTEM = "linode/ubuntu24.04";
@@ -23,7 +31,8 @@ export function createLinode(args: CloudArgs, parent: pulumi.Resource): Machine[
     const machine = createMachine(args, node, opts, {
       subnetId: subnet.id.apply(Number),
       firewallId: firewallOf(node).id.apply(Number),
-      userData: base64(userData()),
+      // Packed: what is unpacked may not be larger than 16 KiB, and cloud-init does the unpacking.
+      userData: gzipBase64(userData()),
     });
     return {
       node,
@@ -63,7 +72,8 @@ function createFirewall(
         label: rule.name,
         action: "ACCEPT",
         protocol: rule.protocol.toUpperCase(),
-        ports: rule.protocol === "icmp" ? undefined : rule.from === rule.to ? String(rule.from) : `${rule.from}-${rule.to}`,
+        ports:
+          rule.protocol === "icmp" ? undefined : rule.from === rule.to ? String(rule.from) : `${rule.from}-${rule.to}`,
         ipv4s: rule.sources,
       })),
       tags: tagListOf(cluster),
@@ -95,7 +105,10 @@ function createMachine(
       type: node.size ?? DEFAULT_SIZE,
       label: node.name,
       image: SYSTEM,
-      interfaces: [{ purpose: "public", primary: true }, { purpose: "vpc", subnetId }],
+      interfaces: [
+        { purpose: "public", primary: true },
+        { purpose: "vpc", subnetId },
+      ],
       firewallId,
       metadatas: [{ userData }],
       tags: tagListOf(args.cluster),

@@ -5,7 +5,17 @@ import { Provider } from "@pulumi/oci/provider";
 import type * as pulumi from "@pulumi/pulumi";
 import type { FirewallProfile } from "../../plan/firewall";
 import type { ClusterPlan, NodePlan, PortRule } from "../../plan/types";
-import { accountOf, base64, type CloudArgs, createFirewalls, createMachines, type Machine, machineOptions, slug, tagsOf } from "../cloud";
+import {
+  accountOf,
+  base64,
+  type CloudArgs,
+  createFirewalls,
+  createMachines,
+  type Machine,
+  machineOptions,
+  slug,
+  tagsOf,
+} from "../cloud";
 
 const DEFAULT_SHAPE = "VM.Standard.E5.Flex";
 const FLEXIBLE_SIZE = { ocpus: 2, memoryInGbs: 8 };
@@ -17,7 +27,9 @@ export function createOci(args: CloudArgs, parent: pulumi.Resource): Machine[] {
   const provider = new Provider(`${cluster.name}-oci`, { region: cluster.place }, { parent });
   const opts = { parent, provider };
   const network = createNetwork(cluster, opts);
-  const firewallOf = createFirewalls(cluster, (profile, name) => createFirewall(cluster, profile, name, network.vcn.id, opts));
+  const firewallOf = createFirewalls(cluster, (profile, name) =>
+    createFirewall(cluster, profile, name, network.vcn.id, opts),
+  );
   const image = findImage(cluster, opts);
   const zone = findZone(cluster, opts);
   return createMachines(args, (node, userData) => {

@@ -9,7 +9,15 @@ import { Vpc } from "@ediri/vultr/vpc";
 import type * as pulumi from "@pulumi/pulumi";
 import type { FirewallProfile } from "../../plan/firewall";
 import type { ClusterPlan, NodePlan } from "../../plan/types";
-import { type CloudArgs, createFirewalls, createMachines, type Machine, machineOptions, slug, tagListOf } from "../cloud";
+import {
+  type CloudArgs,
+  createFirewalls,
+  createMachines,
+  type Machine,
+  machineOptions,
+  slug,
+  tagListOf,
+} from "../cloud";
 
 const DEFAULT_SIZE = "vc2-2c-4gb";
 const SYSTEM = "Ubuntu 24.04 LTS x64";
@@ -45,7 +53,12 @@ function createNetwork(cluster: ClusterPlan, opts: pulumi.CustomResourceOptions)
   const [subnet = "", prefix] = cluster.nodeCidr.split("/");
   return new Vpc(
     cluster.name,
-    { region: cluster.place, description: `archipelago ${cluster.name}`, v4Subnet: subnet, v4SubnetMask: Number(prefix) },
+    {
+      region: cluster.place,
+      description: `archipelago ${cluster.name}`,
+      v4Subnet: subnet,
+      v4SubnetMask: Number(prefix),
+    },
     opts,
   );
 }

@@ -9,7 +9,7 @@ export const STORE_FOLDER = "/cockroach/cockroach-data";
 /** Said by `start` and `init` alike; a replica refuses to talk to a cluster of another name. */
 export const CLUSTER_NAME = "archipelago";
 
-/** How long one run of the init container tries before it ends with an error and is started anew. */
+/** Tries of one run of the init container, five minutes at least; then it ends with an error and is started anew. */
 const INIT_ATTEMPTS = 150;
 const INIT_PAUSE_SECONDS = 2;
 

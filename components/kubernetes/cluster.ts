@@ -71,7 +71,14 @@ export class Cluster extends pulumi.ComponentResource {
 
     this.provider = new Provider(
       `${cluster.name}-kubernetes`,
-      { kubeconfig: pulumi.all([this.kubeconfig, awaited]).apply(([kubeconfig]) => kubeconfig) },
+      {
+        kubeconfig: pulumi.all([this.kubeconfig, awaited]).apply(([kubeconfig]) => kubeconfig),
+        // An engine killed while it made an object must find it again, not stumble over it.
+        upsertExistingObjects: true,
+        // Renewed certificates and tokens change in place; pods that mount them see the change.
+        enableSecretMutable: true,
+        enableConfigMapMutable: true,
+      },
       { parent: this },
     );
     const inside = {
@@ -104,7 +111,14 @@ function createBootScript(
       pulumi
         .all([caCert, caKey, bootstrapToken, addresses])
         .apply(([cert, key, token, publicAddresses]) =>
-          renderBootScript({ ...common, role: "server", caCert: cert, caKey: key, bootstrapToken: token, publicAddresses }),
+          renderBootScript({
+            ...common,
+            role: "server",
+            caCert: cert,
+            caKey: key,
+            bootstrapToken: token,
+            publicAddresses,
+          }),
         ),
     );
   }

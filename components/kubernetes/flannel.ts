@@ -35,7 +35,10 @@ export function adaptFlannel(object: KubeObject, podCidr: string): KubeObject {
   const { spec } = object as KubeObject & { spec: { template: { spec: { containers: Container[] } } } };
   for (const container of spec.template.spec.containers) {
     if (container.name !== "kube-flannel") continue;
-    container.env = [...(container.env ?? []), { name: "NODE_IP", valueFrom: { fieldRef: { fieldPath: "status.hostIP" } } }];
+    container.env = [
+      ...(container.env ?? []),
+      { name: "NODE_IP", valueFrom: { fieldRef: { fieldPath: "status.hostIP" } } },
+    ];
     container.args = [...(container.args ?? []), "--iface=$(NODE_IP)"];
   }
   return object;

@@ -26,6 +26,8 @@ export interface Recipe {
   make(folder: string): Promise<"downloaded" | "built">;
   /** Whether a cached folder is still good (when something outside the folder belongs to the artifact). */
   isIntact?(folder: string): Promise<boolean>;
+  /** Its size, when it is not that of the folder. */
+  bytes?(folder: string): Promise<number>;
 }
 
 /** 16 hexadecimal digits over names and values; the order of the keys does not matter. */
@@ -33,7 +35,10 @@ export function hashInputs(inputs: Record<string, string>): string {
   const hash = createHash("sha256");
   for (const [name, value] of Object.entries(inputs).sort(([a], [b]) => (a < b ? -1 : 1))) {
     // lengths first: no two different sets of inputs run together into the same bytes
-    hash.update(`${Buffer.byteLength(name)} ${Buffer.byteLength(value)} `).update(name).update(value);
+    hash
+      .update(`${Buffer.byteLength(name)} ${Buffer.byteLength(value)} `)
+      .update(name)
+      .update(value);
   }
   return hash.digest("hex").slice(0, 16);
 }
@@ -62,7 +67,12 @@ export async function obtainArtifact(
   const started = Date.now();
   const finish = async (source: ArtifactReport["source"]) => ({
     folder,
-    report: { name: recipe.name, source, seconds: (Date.now() - started) / 1000, bytes: await folderBytes(folder) },
+    report: {
+      name: recipe.name,
+      source,
+      seconds: (Date.now() - started) / 1000,
+      bytes: await (recipe.bytes?.(folder) ?? folderBytes(folder)),
+    },
   });
   if (await isCached(cache, recipe)) return finish("cached");
   await mkdir(join(cache, "artifacts"), { recursive: true });

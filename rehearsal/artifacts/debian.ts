@@ -79,7 +79,11 @@ export function readPackages(status: string): Map<string, DebianPackage> {
 const NOT_IN_IMAGES = ["debconf", "dpkg", "perl-base", "tar", "init-system-helpers", "bind9-host", "dns-root-data"];
 
 /** These packages and all they depend on, without those of `below` (layers underneath). */
-export function planPackageClosure(packages: Map<string, DebianPackage>, names: string[], below: string[] = []): string[] {
+export function planPackageClosure(
+  packages: Map<string, DebianPackage>,
+  names: string[],
+  below: string[] = [],
+): string[] {
   const found = new Set<string>();
   const skip = new Set([...NOT_IN_IMAGES, ...below]);
   const visit = (name: string) => {
@@ -106,7 +110,8 @@ export async function addPackages(tar: TarWriter, root: string, names: string[])
   for (const list of readdirSync(info).filter((f) => f.endsWith(".list"))) {
     if (!names.includes(list.replace(/(:[a-z0-9]+)?\.list$/, ""))) continue;
     for (const line of readFileSync(join(info, list), "utf8").split("\n")) {
-      if (line.length > 2 && !UNUSED_IN_IMAGES.test(line)) files.add(line.replace(/^\/(bin|sbin|lib|lib64)\//, "/usr/$1/"));
+      if (line.length > 2 && !UNUSED_IN_IMAGES.test(line))
+        files.add(line.replace(/^\/(bin|sbin|lib|lib64)\//, "/usr/$1/"));
     }
   }
   for (const file of [...files].sort()) {

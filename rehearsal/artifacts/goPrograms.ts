@@ -168,7 +168,8 @@ export function withoutLines(main: string, imports: string[]): string {
   let lines = main.split("\n");
   for (const path of imports) {
     const kept = lines.filter((line) => line.trim() !== `_ "${path}"`);
-    if (kept.length !== lines.length - 1) throw new Error(`expected one import of ${path}, found ${lines.length - kept.length}`);
+    if (kept.length !== lines.length - 1)
+      throw new Error(`expected one import of ${path}, found ${lines.length - kept.length}`);
     lines = kept;
   }
   return lines.join("\n");
@@ -186,9 +187,12 @@ export async function goModuleFolder(folder: string, module: string): Promise<st
 async function sourceFiles(folder: string): Promise<Record<string, string>> {
   const files: Record<string, string> = {};
   for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
-    if (!entry.isFile() || /_test\.go$/.test(entry.name) || !/(\.go|go\.mod|go\.sum|\.embed)$/.test(entry.name)) continue;
+    if (!entry.isFile() || /_test\.go$/.test(entry.name) || !/(\.go|go\.mod|go\.sum|\.embed)$/.test(entry.name))
+      continue;
     const path = join(entry.parentPath, entry.name);
-    files[relative(folder, path)] = createHash("sha256").update(await readFile(path)).digest("hex");
+    files[relative(folder, path)] = createHash("sha256")
+      .update(await readFile(path))
+      .digest("hex");
   }
   return files;
 }

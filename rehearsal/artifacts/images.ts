@@ -22,23 +22,67 @@ export interface ProgramFolders {
   debian: string;
 }
 
-export const STANDIN_IMAGE = `archipelago.internal/cockroachdb-stand-in:v${VERSIONS.cockroachdb}`;
+const k8s = (name: string, tag: string) => `registry.k8s.io/${name}:${tag}`;
+const submariner = (name: string) => `quay.io/submariner/${name}:${VERSIONS.submariner}`;
 
-const KUBERNETES_SERVERS = ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy"];
-/** Layer of the one Kubernetes binary; the machine takes kubelet, kubeadm and kubectl out of it too. */
+/** Upstream's names of the images a machine needs, whoever made them. */
+export const IMAGES = {
+  pause: k8s("pause", VERSIONS.pauseImage),
+  etcd: k8s("etcd", VERSIONS.etcdImage),
+  apiserver: k8s("kube-apiserver", `v${VERSIONS.kubernetes}`),
+  controllerManager: k8s("kube-controller-manager", `v${VERSIONS.kubernetes}`),
+  scheduler: k8s("kube-scheduler", `v${VERSIONS.kubernetes}`),
+  proxy: k8s("kube-proxy", `v${VERSIONS.kubernetes}`),
+  coredns: k8s("coredns/coredns", `v${VERSIONS.coredns}`),
+  flannel: `ghcr.io/flannel-io/flannel:v${VERSIONS.flannel}`,
+  flannelCni: `ghcr.io/flannel-io/flannel-cni-plugin:v${VERSIONS.flannelCniImage}`,
+  operator: submariner("submariner-operator"),
+  gateway: submariner("submariner-gateway"),
+  routeAgent: submariner("submariner-route-agent"),
+  lighthouseAgent: submariner("lighthouse-agent"),
+  nettest: submariner("nettest"),
+};
+
+/** The database: the real image's name, and that of the program in its place. */
+export const DATABASE_IMAGES = {
+  real: `docker.io/cockroachdb/cockroach:v${VERSIONS.cockroachdb}`,
+  standIn: `archipelago.internal/cockroachdb-stand-in:v${VERSIONS.cockroachdb}`,
+};
+
+/** The one Kubernetes binary; the machine takes kubelet, kubeadm and kubectl out of its layer too. */
 export const KUBE_PATH = "usr/local/bin/kube";
+const SERVERS = [
+  { reference: IMAGES.apiserver, command: "kube-apiserver" },
+  { reference: IMAGES.controllerManager, command: "kube-controller-manager" },
+  { reference: IMAGES.scheduler, command: "kube-scheduler" },
+  { reference: IMAGES.proxy, command: "kube-proxy" },
+];
 
 /**
  * Writes the layers and returns every image a machine needs, under upstream's names. No image has a base image: below
  * the programs lie busybox and, where iptables, nft or libreswan are called, Debian packages with their libraries.
+ * A layer is stored once for every different stack of layers below it: that is why the order is the same everywhere.
  */
 export async function writeImages(folder: string, from: ProgramFolders): Promise<ImageSpec[]> {
   // the start scripts of Submariner's images are upstream's own
-  const submarinerScripts = join(await goModuleFolder(MACHINE_PROGRAMS.submariner.folder, SUBMARINER_MODULE), "package");
+  const submarinerScripts = join(
+    await goModuleFolder(MACHINE_PROGRAMS.submariner.folder, SUBMARINER_MODULE),
+    "package",
+  );
   mkdirSync(folder, { recursive: true });
   const debianRoot = join(from.debian, "root");
   const packages = installedPackages(debianRoot);
-  const netPackages = planPackageClosure(packages, ["bash", "iproute2", "iptables", "nftables", "conntrack", "ipset", "procps", "kmod", "grep"]);
+  const netPackages = planPackageClosure(packages, [
+    "bash",
+    "iproute2",
+    "iptables",
+    "nftables",
+    "conntrack",
+    "ipset",
+    "procps",
+    "kmod",
+    "grep",
+  ]);
   const ipsecPackages = planPackageClosure(packages, ["libreswan", "libnss3-tools", "openssl"], netPackages);
   const base = await writeLayer(folder, "base", (tar) => addBusybox(tar, debianRoot));
   const net = await writeLayer(folder, "net", async (tar) => {
@@ -60,7 +104,7 @@ export async function writeImages(folder: string, from: ProgramFolders): Promise
   const kube = await programs(
     "kube",
     { [KUBE_PATH]: join(from.kubernetes, "kube") },
-    Object.fromEntries(KUBERNETES_SERVERS.map((name) => [`usr/local/bin/${name}`, "kube"])),
+    Object.fromEntries(SERVERS.map(({ command }) => [`usr/local/bin/${command}`, "kube"])),
   );
   const nodeReady = await programs("await-node-ready", {
     "usr/local/bin/await-node-ready": join(from.submariner, "await-node-ready"),
@@ -81,72 +125,78 @@ export async function writeImages(folder: string, from: ProgramFolders): Promise
   });
   const single = (name: string, path: string, source: string) => programs(name, { [path]: source });
 
-  const k8s = "registry.k8s.io";
-  const submariner = (name: string) => `quay.io/submariner/${name}:${VERSIONS.submariner}`;
   return [
     {
-      reference: `${k8s}/pause:${VERSIONS.pauseImage}`,
+      reference: IMAGES.pause,
       layers: [await single("pause", "pause", join(from.pause, "pause"))],
       entrypoint: ["/pause"],
     },
     {
-      reference: `${k8s}/etcd:${VERSIONS.etcdImage}`,
+      reference: IMAGES.etcd,
       layers: [await single("etcd", "usr/local/bin/etcd", join(from.etcd, "etcd"))],
       command: ["etcd"],
     },
-    ...KUBERNETES_SERVERS.map((name) => ({
-      reference: `${k8s}/${name}:v${VERSIONS.kubernetes}`,
-      layers: name === "kube-proxy" ? [base, net, kube] : [base, kube],
-      command: [name],
-    })),
+    ...SERVERS.map(({ reference, command }) => ({ reference, layers: [base, net, kube], command: [command] })),
     {
-      reference: `${k8s}/coredns/coredns:v${VERSIONS.coredns}`,
+      reference: IMAGES.coredns,
       layers: [await single("coredns", "coredns", join(from.coredns, "coredns"))],
       entrypoint: ["/coredns"],
     },
+    { reference: IMAGES.flannel, layers: [base, net, flannel], entrypoint: ["/opt/bin/flanneld"] },
     {
-      reference: `ghcr.io/flannel-io/flannel:v${VERSIONS.flannel}`,
-      layers: [base, net, flannel],
-      entrypoint: ["/opt/bin/flanneld"],
-    },
-    {
-      reference: `ghcr.io/flannel-io/flannel-cni-plugin:v${VERSIONS.flannelCniImage}`,
+      reference: IMAGES.flannelCni,
       layers: [base, await single("flannel-cni", "flannel", join(from.flannelCni, "flannel-cni"))],
     },
     {
-      reference: submariner("submariner-operator"),
+      reference: IMAGES.operator,
       layers: [await single("operator", "submariner-operator", join(from.submarinerOperator, "submariner-operator"))],
       entrypoint: ["/submariner-operator"],
       env: ["USER_UID=1001", "PATH=/"],
       user: "1001",
     },
     {
-      reference: submariner("submariner-gateway"),
-      layers: [base, net, ipsec, nodeReady, gateway],
+      reference: IMAGES.gateway,
+      layers: [base, net, nodeReady, ipsec, gateway],
       entrypoint: ["submariner.sh"],
       workingFolder: "/var/submariner",
     },
     {
-      reference: submariner("submariner-route-agent"),
+      reference: IMAGES.routeAgent,
       layers: [base, net, nodeReady, routeAgent],
       entrypoint: ["submariner-route-agent.sh"],
       workingFolder: "/var/submariner",
     },
     {
-      reference: submariner("lighthouse-agent"),
-      layers: [await single("lighthouse-agent", "usr/local/bin/lighthouse-agent", join(from.lighthouse, "lighthouse-agent"))],
+      reference: IMAGES.lighthouseAgent,
+      layers: [
+        await single("lighthouse-agent", "usr/local/bin/lighthouse-agent", join(from.lighthouse, "lighthouse-agent")),
+      ],
       entrypoint: ["/usr/local/bin/lighthouse-agent", "-alsologtostderr"],
       workingFolder: "/var/submariner",
     },
     {
-      reference: submariner("nettest"),
+      reference: IMAGES.nettest,
       layers: [base, await single("metricsproxy", "app/metricsproxy", join(from.metricsproxy, "metricsproxy"))],
       workingFolder: "/app",
     },
-    {
-      reference: STANDIN_IMAGE,
-      layers: [base, await single("stand-in", "cockroach/cockroach", join(from.standin, "cockroach"))],
-      workingFolder: "/cockroach",
-    },
+    await standInImage(folder, base, from.standin),
   ];
+}
+
+/** The stand-in for the database, with a shell beside it as the real image has. */
+async function standInImage(folder: string, base: Layer, standin: string): Promise<ImageSpec> {
+  const layer = await writeLayer(folder, "stand-in", (tar) =>
+    tar.addFileFrom("cockroach/cockroach", join(standin, "cockroach"), { mode: 0o755 }),
+  );
+  return { reference: DATABASE_IMAGES.standIn, layers: [base, layer], workingFolder: "/cockroach" };
+}
+
+/** The stand-in's image alone, for machines whose other images are upstream's. */
+export async function writeStandInImage(
+  folder: string,
+  from: Pick<ProgramFolders, "standin" | "debian">,
+): Promise<ImageSpec[]> {
+  mkdirSync(folder, { recursive: true });
+  const base = await writeLayer(folder, "base", (tar) => addBusybox(tar, join(from.debian, "root")));
+  return [await standInImage(folder, base, from.standin)];
 }

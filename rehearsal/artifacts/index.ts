@@ -1,10 +1,22 @@
-import { mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { cacheFolder } from "../../harness/folders";
-import { artifactFolder, isCached, obtainArtifact, type ArtifactReport, type Recipe } from "./cache";
+import { hasManifests, manifestsFolder, obtainManifests } from "../../harness/manifests";
+import {
+  artifactFolder,
+  folderBytes,
+  hashInputs,
+  isCached,
+  obtainArtifact,
+  type ArtifactReport,
+  type Recipe,
+} from "./cache";
 import { debianRecipe } from "./debian";
 import { ENGINE_PROGRAMS, MACHINE_PROGRAMS, STANDIN_PROGRAM, goRecipe } from "./goPrograms";
-import { machineImageName, machineRecipe, type MachineParts } from "./machineImage";
+import { DATABASE_IMAGES, writeImages, writeStandInImage, type ProgramFolders } from "./images";
+import { machineImageName, machineRecipe } from "./machineImage";
+import { writeOciArchive, type ImageSpec } from "./oci";
+import { chooseSource, releasedImagesRecipe, releasedKubernetesRecipe, rememberSource, type Source } from "./released";
 
 export type { ArtifactReport } from "./cache";
 
@@ -17,51 +29,103 @@ export interface Artifacts {
   manifestsFolder: string;
   /** Name of the machine image in the rehearsal's podman storage; empty when it was not asked for. */
   machineImage: string;
+  /** The database's image in the machines: the real one where it could be pulled. */
+  database: { image: string; standIn: boolean };
   reports: ArtifactReport[];
 }
 
 interface Recipes {
-  engine: { pulumi: Recipe; languageHost: Recipe };
-  /** Everything inside the machines, by the name the images know it by. */
-  parts: Record<keyof MachineParts, Recipe>;
+  engine: Recipe[];
+  /** Everything inside the machines. */
+  parts: Recipe[];
+  /** The one of the parts that is Debian. */
+  debian: Recipe;
   machine: Recipe;
+  /** Command → recipe and file in its folder. */
+  commands: Record<string, [Recipe, string]>;
 }
 
-async function planRecipes(): Promise<Recipes> {
-  const parts = {
+async function planRecipes(source: Source): Promise<Recipes> {
+  const debian = debianRecipe();
+  const pulumi = await goRecipe(ENGINE_PROGRAMS.pulumi);
+  const languageHost = await goRecipe(ENGINE_PROGRAMS.languageHost);
+  const standin = await goRecipe(STANDIN_PROGRAM);
+  const cniPlugins = await goRecipe(MACHINE_PROGRAMS.cniPlugins);
+  const common = { engine: [pulumi, languageHost], debian };
+  const commands: Recipes["commands"] = {
+    pulumi: [pulumi, "pulumi"],
+    "pulumi-language-nodejs": [languageHost, "pulumi-language-nodejs"],
+  };
+  const folder = (recipe: Recipe) => artifactFolder(cacheFolder(), recipe);
+  if (source === "releases") {
+    const kubernetes = releasedKubernetesRecipe();
+    const images = releasedImagesRecipe();
+    const parts = [kubernetes, images, cniPlugins, standin, debian];
+    const machine = machineRecipe({
+      debian: folder(debian),
+      cniPlugins: folder(cniPlugins),
+      commands: folder(kubernetes),
+      inputs: folderNames(parts),
+      archives: async (work) => {
+        const standIn = join(work, "stand-in.tar");
+        await writeArchive(standIn, (layers) =>
+          writeStandInImage(layers, { standin: folder(standin), debian: folder(debian) }),
+        );
+        return [join(folder(images), "images.tar"), standIn];
+      },
+    });
+    return { ...common, parts, machine, commands: { ...commands, kubectl: [kubernetes, "kubectl"] } };
+  }
+  const programs = {
     kubernetes: await goRecipe(MACHINE_PROGRAMS.kubernetes),
     etcd: await goRecipe(MACHINE_PROGRAMS.etcd),
     coredns: await goRecipe(MACHINE_PROGRAMS.coredns),
     flannel: await goRecipe(MACHINE_PROGRAMS.flannel),
     flannelCni: await goRecipe(MACHINE_PROGRAMS.flannelCni),
     pause: await goRecipe(MACHINE_PROGRAMS.pause),
-    cniPlugins: await goRecipe(MACHINE_PROGRAMS.cniPlugins),
     submariner: await goRecipe(MACHINE_PROGRAMS.submariner),
     submarinerOperator: await goRecipe(MACHINE_PROGRAMS.submarinerOperator),
     lighthouse: await goRecipe(MACHINE_PROGRAMS.lighthouse),
     metricsproxy: await goRecipe(MACHINE_PROGRAMS.metricsproxy),
-    standin: await goRecipe(STANDIN_PROGRAM),
-    debian: debianRecipe(),
+    standin,
+    debian,
   };
-  const cache = cacheFolder();
-  const folders = Object.entries(parts).map(([part, recipe]) => [part, artifactFolder(cache, recipe)] as const);
-  return {
-    engine: {
-      pulumi: await goRecipe(ENGINE_PROGRAMS.pulumi),
-      languageHost: await goRecipe(ENGINE_PROGRAMS.languageHost),
+  const parts = [...Object.values(programs), cniPlugins];
+  const entries = Object.entries(programs).map(([name, recipe]) => [name, folder(recipe)] as const);
+  const machine = machineRecipe({
+    debian: folder(debian),
+    cniPlugins: folder(cniPlugins),
+    inputs: folderNames(parts),
+    archives: async (work) => {
+      const archive = join(work, "images.tar");
+      await writeArchive(archive, (layers) =>
+        writeImages(layers, Object.fromEntries(entries) as unknown as ProgramFolders),
+      );
+      return [archive];
     },
-    parts,
-    machine: machineRecipe(Object.fromEntries(folders) as unknown as MachineParts),
-  };
+  });
+  return { ...common, parts, machine, commands: { ...commands, kubectl: [programs.kubernetes, "kube"] } };
+}
+
+/** Recipes by name; the folders' names hold the hashes of all that went into them. */
+function folderNames(recipes: Recipe[]): Record<string, string> {
+  return Object.fromEntries(recipes.map((recipe) => [recipe.name, hashInputs(recipe.inputs)]));
+}
+
+async function writeArchive(path: string, images: (layers: string) => Promise<ImageSpec[]>): Promise<void> {
+  const layers = `${path}.layers`;
+  writeOciArchive(path, await images(layers));
+  rmSync(layers, { recursive: true });
 }
 
 /** What a rehearsal needs, whether it is in the cache, and what it would cost to obtain. Changes nothing. */
 export async function planArtifacts(): Promise<
   { name: string; cached: boolean; estimatedSeconds: number; estimatedBytes: number }[]
 > {
-  const { engine, parts, machine } = await planRecipes();
-  const recipes = [...Object.values(engine), ...Object.values(parts), machine];
-  return Promise.all(
+  const { engine, parts, machine } = await planRecipes(await chooseSource(true));
+  const recipes = [...engine, ...parts, machine];
+  const manifests = { name: "manifests", cached: hasManifests(), estimatedSeconds: 5, estimatedBytes: 1e6 };
+  const planned = await Promise.all(
     recipes.map(async (recipe) => ({
       name: recipe.name,
       cached: await isCached(cacheFolder(), recipe),
@@ -69,7 +133,11 @@ export async function planArtifacts(): Promise<
       estimatedBytes: recipe.estimatedBytes,
     })),
   );
+  return [manifests, ...planned];
 }
+
+/** Nothing said for longer looks like nothing done. */
+const PULSE_SECONDS = 60;
 
 /**
  * Obtains what a rehearsal needs, or the parts asked for. Interrupted runs resume: what was finished is in the cache, and
@@ -80,41 +148,72 @@ export async function obtainArtifacts(options: {
   onProgress(line: string): void;
 }): Promise<Artifacts> {
   const wanted = new Set<ArtifactPart>(options.only ?? ["engine", "manifests", "machine"]);
-  const { engine, parts, machine } = await planRecipes();
+  const source = await chooseSource(wanted.has("machine"));
+  const { engine, parts, debian, machine, commands } = await planRecipes(source);
   const reports: ArtifactReport[] = [];
-  const obtain = async (recipe: Recipe): Promise<string> => {
-    const onStart = () => options.onProgress(renderStart(recipe));
-    const { folder, report } = await obtainArtifact(cacheFolder(), recipe, onStart);
+  const tell = (report: ArtifactReport) => {
     reports.push(report);
     options.onProgress(renderReport(report));
-    return folder;
   };
+  const obtain = async (recipe: Recipe): Promise<string> => {
+    let pulse: NodeJS.Timeout | undefined;
+    const onStart = () => {
+      const started = Date.now();
+      options.onProgress(renderStart(recipe));
+      pulse = setInterval(
+        () => options.onProgress(renderPulse(recipe, (Date.now() - started) / 1000)),
+        PULSE_SECONDS * 1000,
+      );
+    };
+    try {
+      const { folder, report } = await obtainArtifact(cacheFolder(), recipe, onStart);
+      tell(report);
+      return folder;
+    } finally {
+      clearInterval(pulse);
+    }
+  };
+  if (wanted.has("manifests")) tell(await reportManifests());
   // one compiler run at a time uses all cores; Debian's packages are mostly waiting for the network and the disk
-  const debian = wanted.has("machine") ? obtain(parts.debian) : Promise.resolve("");
-  debian.catch(() => undefined);
-  if (wanted.has("engine")) for (const recipe of Object.values(engine)) await obtain(recipe);
+  const installed = wanted.has("machine") ? obtain(debian) : Promise.resolve("");
+  installed.catch(() => undefined);
+  if (wanted.has("engine")) for (const recipe of engine) await obtain(recipe);
   let machineImage = "";
   if (wanted.has("machine")) {
-    for (const recipe of Object.values(parts)) if (recipe !== parts.debian) await obtain(recipe);
-    await debian;
+    for (const recipe of parts) if (recipe !== debian) await obtain(recipe);
+    await installed;
     machineImage = await machineImageName(await obtain(machine));
+    rememberSource(source);
   }
-  return { binFolder: await linkCommands({ engine, parts }), manifestsFolder: "", machineImage, reports };
+  const real = source === "releases";
+  return {
+    binFolder: await linkCommands(commands),
+    manifestsFolder: wanted.has("manifests") ? manifestsFolder() : "",
+    machineImage,
+    database: { image: real ? DATABASE_IMAGES.real : DATABASE_IMAGES.standIn, standIn: !real },
+    reports,
+  };
+}
+
+async function reportManifests(): Promise<ArtifactReport> {
+  const started = Date.now();
+  const source = hasManifests() ? "cached" : "downloaded";
+  const folder = await obtainManifests();
+  return { name: "manifests", source, seconds: (Date.now() - started) / 1000, bytes: await folderBytes(folder) };
 }
 
 /** A folder with a link to each command that is in the cache. */
-async function linkCommands({ engine, parts }: Pick<Recipes, "engine" | "parts">): Promise<string> {
+async function linkCommands(commands: Recipes["commands"]): Promise<string> {
   const cache = cacheFolder();
-  const commands: [string, Recipe, string][] = [
-    ["pulumi", engine.pulumi, "pulumi"],
-    ["pulumi-language-nodejs", engine.languageHost, "pulumi-language-nodejs"],
-    ["kubectl", parts.kubernetes, "kube"],
-  ];
   const folder = join(cache, "bin");
   mkdirSync(folder, { recursive: true });
-  for (const name of readdirSync(folder)) rmSync(join(folder, name));
-  for (const [name, recipe, file] of commands) {
-    if (await isCached(cache, recipe)) symlinkSync(join(artifactFolder(cache, recipe), file), join(folder, name));
+  for (const [name, [recipe, file]] of Object.entries(commands)) {
+    if (!(await isCached(cache, recipe))) continue;
+    // replaced in one step: somebody may be about to run what is there
+    const link = join(folder, `.${name}-${process.pid}`);
+    rmSync(link, { force: true });
+    symlinkSync(join(artifactFolder(cache, recipe), file), link);
+    renameSync(link, join(folder, name));
   }
   return folder;
 }
@@ -124,6 +223,11 @@ const minutes = (seconds: number) => (seconds < 90 ? `${Math.round(seconds)} s` 
 /** The line shown when an artifact is begun. */
 export function renderStart(recipe: Pick<Recipe, "name" | "estimatedSeconds">): string {
   return `${recipe.name.padEnd(24)} not in the cache: obtaining it (about ${minutes(recipe.estimatedSeconds)} on two idle cores)`;
+}
+
+/** The line shown every minute while an artifact is being obtained. */
+export function renderPulse(recipe: Pick<Recipe, "name" | "estimatedSeconds">, seconds: number): string {
+  return `${recipe.name.padEnd(24)} still at it, ${minutes(seconds)} of about ${minutes(recipe.estimatedSeconds)}`;
 }
 
 /** The line shown when an artifact is there. */

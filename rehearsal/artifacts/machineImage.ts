@@ -4,8 +4,9 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join, relative, resolve } from "node:path";
 import { podman } from "../podman";
 import type { Recipe } from "./cache";
-import { KUBE_PATH, writeImages, type ProgramFolders } from "./images";
-import { writeLayer, writeOciArchive, writeOciLayout, type ImageSpec, type Layer } from "./oci";
+import { KUBE_PATH } from "./images";
+import { writeLayer, writeOciLayout, type ImageSpec } from "./oci";
+import type { TarWriter } from "./tar";
 
 const MACHINE_FILES = resolve(__dirname, "machine");
 const REPOSITORY = "localhost/archipelago-machine";
@@ -19,41 +20,71 @@ const BAKED = "opt/archipelago/containerd";
 const MASKED_UNITS = [
   ...["systemd-udevd.service", "systemd-udevd-control.socket", "systemd-udevd-kernel.socket"],
   ...["systemd-udev-trigger.service", "systemd-udev-settle.service", "systemd-modules-load.service"],
-  ...["systemd-sysctl.service", "systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount", "kmod-static-nodes.service"],
+  ...[
+    "systemd-sysctl.service",
+    "systemd-binfmt.service",
+    "proc-sys-fs-binfmt_misc.automount",
+    "kmod-static-nodes.service",
+  ],
   ...["dev-hugepages.mount", "dev-mqueue.mount", "sys-kernel-debug.mount", "sys-kernel-tracing.mount"],
-  ...["sys-kernel-config.mount", "sys-fs-fuse-connections.mount", "systemd-remount-fs.service", "systemd-pstore.service"],
+  ...[
+    "sys-kernel-config.mount",
+    "sys-fs-fuse-connections.mount",
+    "systemd-remount-fs.service",
+    "systemd-pstore.service",
+  ],
   ...["systemd-random-seed.service", "systemd-firstboot.service", "systemd-logind.service", "getty.target"],
   ...["console-getty.service", "systemd-networkd-wait-online.service", "systemd-update-utmp.service", "ipsec.service"],
-  ...["apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service"],
+  ...[
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+  ],
   ...["fstrim.timer", "cloud-init-hotplugd.socket", "cloud-init-hotplugd.service"],
 ];
 
 const KUBERNETES_COMMANDS = ["kubeadm", "kubelet", "kubectl"];
 
-export interface MachineParts extends ProgramFolders {
+/** The code that decides what is in the images: a change of it makes them anew. */
+const WRITERS = ["debian.ts", "images.ts", "machineImage.ts", "oci.ts", "tar.ts", "versions.ts"];
+
+export interface MachineContent {
+  /** Debian's root file system is the folder `root` in this one. */
+  debian: string;
+  /** Folder of the CNI plugins. */
   cniPlugins: string;
+  /** Folder of kubeadm, kubelet and kubectl; without it they are taken from the images' one Kubernetes binary. */
+  commands?: string;
+  /** All that decides what is in the archives. */
+  inputs: Record<string, string>;
+  /** Writes (or names) the archives with every image. */
+  archives(work: string): Promise<string[]>;
 }
 
 /**
  * The machine image in podman's storage: Debian with systemd, cloud-init, containerd and Kubernetes, and a containerd
  * store in which every image is already unpacked. The artifact's folder only holds the image's name.
  */
-export function machineRecipe(parts: MachineParts): Recipe {
+export function machineRecipe(content: MachineContent): Recipe {
   return {
     name: "machine-image",
-    inputs: { ...partNames(parts), ...machineFileDigests(), units: MASKED_UNITS.join(), layout: "1" },
+    inputs: { ...content.inputs, ...digests(MACHINE_FILES), ...digests(__dirname, WRITERS) },
     estimatedSeconds: 60,
-    estimatedBytes: 1.4e9,
+    estimatedBytes: 1.1e9,
     isIntact: async (folder) => {
       if (!existsSync(join(folder, "image"))) return false;
       const listed = await podman(["images", "--quiet", "--filter", `reference=${await machineImageName(folder)}`]);
       return listed.trim() !== "";
     },
+    bytes: async (folder) =>
+      Number(await podman(["image", "inspect", "--format", "{{.Size}}", await machineImageName(folder)])),
     make: async (folder) => {
       const work = join(folder, "work");
       await mkdir(work);
       const name = `${REPOSITORY}:${hashOf(folder)}`;
-      await makeMachineImage(work, parts, name);
+      await makeMachineImage(work, content, name);
       await writeFile(join(folder, "image"), `${name}\n`);
       await rm(work, { recursive: true });
       await removeOldImages(name);
@@ -67,32 +98,26 @@ export async function machineImageName(folder: string): Promise<string> {
   return (await readFile(join(folder, "image"), "utf8")).trim();
 }
 
-/** The parts by the names of their folders, which hold the hashes of all that went into them. */
-function partNames(parts: MachineParts): Record<string, string> {
-  return Object.fromEntries(Object.entries(parts).map(([part, folder]: [string, string]) => [part, basename(folder)]));
-}
-
 /** `<name>-<hash>.draft-<pid>` → `<hash>`. */
 function hashOf(draft: string): string {
   return /-([0-9a-f]{16})\.draft-\d+$/.exec(draft)?.[1] ?? "latest";
 }
 
-async function makeMachineImage(work: string, parts: MachineParts, name: string): Promise<void> {
-  const archive = join(work, "images.tar");
-  writeOciArchive(archive, await writeImages(join(work, "image-layers"), parts));
-  await rm(join(work, "image-layers"), { recursive: true });
-
+async function makeMachineImage(work: string, content: MachineContent, name: string): Promise<void> {
+  const archives = await content.archives(work);
   const debian = await writeLayer(work, "debian", (tar) => {
-    tar.addTree("", join(parts.debian, "root"), (path) => path !== "etc/resolv.conf" && path !== "etc/hosts");
+    tar.addTree("", join(content.debian, "root"), (path) => path !== "etc/resolv.conf" && path !== "etc/hosts");
     for (const path of ["dev", "proc", "sys", "run"]) tar.addFolder(path);
   });
   const machine = await writeLayer(work, "machine", (tar) => {
-    for (const path of filesBelow(MACHINE_FILES)) tar.addFileFrom(path, join(MACHINE_FILES, path), { mode: modeOf(path) });
+    for (const path of filesBelow(MACHINE_FILES))
+      tar.addFileFrom(path, join(MACHINE_FILES, path), { mode: modeOf(path) });
     for (const unit of MASKED_UNITS) tar.addLink(`etc/systemd/system/${unit}`, "/dev/null");
     tar.addLink("etc/systemd/system/sysinit.target.wants/machine-setup.service", "../machine-setup.service");
     tar.addLink("etc/systemd/system/multi-user.target.wants/kubelet.service", "../kubelet.service");
     tar.addLink("etc/systemd/system/default.target", "/lib/systemd/system/multi-user.target");
-    for (const plugin of readdirSync(parts.cniPlugins)) tar.addFileFrom(`opt/cni/bin/${plugin}`, join(parts.cniPlugins, plugin));
+    for (const plugin of readdirSync(content.cniPlugins))
+      tar.addFileFrom(`opt/cni/bin/${plugin}`, join(content.cniPlugins, plugin));
     // cloud-init reads an instance's data here; kubelet and tools look here for modules
     for (const path of ["var/lib/cloud/seed/nocloud", "lib/modules", "etc/cni/net.d", "var/lib/archipelago"]) {
       tar.addFolder(path.replace(/^lib\//, "usr/lib/"));
@@ -110,8 +135,8 @@ async function makeMachineImage(work: string, parts: MachineParts, name: string)
   const bare = `${REPOSITORY}-bare:${name.split(":")[1]}`;
   await loadImage(work, { ...image, reference: bare });
   const store = join(work, "store");
-  await bakeStore(bare, archive, store);
-  const baked = await writeLayer(work, "store", (tar) => addStore(tar, store));
+  await bakeStore(bare, archives, store);
+  const baked = await writeLayer(work, "store", (tar) => addStore(tar, store, content.commands));
   await loadImage(work, { ...image, layers: [debian, machine, baked] });
   await podman(["rmi", bare]);
 }
@@ -128,22 +153,34 @@ async function loadImage(work: string, image: ImageSpec): Promise<void> {
 }
 
 /** Runs containerd once, alone, and lets it unpack every image into a folder of the host. */
-async function bakeStore(image: string, archive: string, store: string): Promise<void> {
+async function bakeStore(image: string, archives: string[], store: string): Promise<void> {
   await mkdir(store);
   const script = `set -eu
     containerd >/run/containerd.log 2>&1 & daemon=$!
     tries=0; until ctr version >/dev/null 2>&1; do
       tries=$((tries+1)); [ $tries -lt 150 ] || { tail -5 /run/containerd.log; exit 1; }; sleep 0.2
     done
-    ctr -n k8s.io images import /images.tar
+    for archive in /archives/*; do ctr -n k8s.io images import "$archive"; done
     kill $daemon; wait $daemon || true`;
-  const flags = ["--rm", "--pull=never", "--network=none", "--privileged", "--systemd=false", "--cgroupns=private", "--tmpfs=/run"];
-  const volumes = [`--volume=${store}:/var/lib/containerd`, `--volume=${archive}:/images.tar:ro`];
+  // by a name: what a killed run left of it goes away
+  const flags = [
+    "--rm",
+    "--replace",
+    `--name=archipelago-bake-${image.split(":").at(-1)}`,
+    "--pull=never",
+    "--network=none",
+    "--privileged",
+    "--systemd=false",
+    "--cgroupns=private",
+    "--tmpfs=/run",
+  ];
+  const mounts = archives.map((archive, index) => `--volume=${archive}:/archives/${index}.tar:ro`);
+  const volumes = [`--volume=${store}:/var/lib/containerd`, ...mounts];
   await podman(["run", ...flags, ...volumes, image, "/bin/sh", "-c", script], { timeoutSeconds: 900 });
 }
 
 /** containerd's databases, snapshots and small blobs, in the form machine-setup expects, and Kubernetes' own commands. */
-function addStore(tar: Parameters<Parameters<typeof writeLayer>[2]>[0], store: string): void {
+function addStore(tar: TarWriter, store: string, commands: string | undefined): void {
   const snapshotter = join(store, "io.containerd.snapshotter.v1.overlayfs");
   const snapshots = join(snapshotter, "snapshots");
   const blobs = join(store, "io.containerd.content.v1.content/blobs/sha256");
@@ -158,8 +195,11 @@ function addStore(tar: Parameters<Parameters<typeof writeLayer>[2]>[0], store: s
     if (isJson(join(blobs, blob))) tar.addFileFrom(`${BAKED}/blobs/${blob}`, join(blobs, blob));
   }
   const kube = readdirSync(snapshots).find((id) => existsSync(join(snapshots, id, "fs", KUBE_PATH)));
-  if (kube === undefined) throw new Error("the baked store has no Kubernetes binary");
-  for (const command of KUBERNETES_COMMANDS) tar.addLink(`usr/bin/${command}`, `/${BAKED}/snapshots/${kube}/fs/${KUBE_PATH}`);
+  for (const command of KUBERNETES_COMMANDS) {
+    if (commands !== undefined) tar.addFileFrom(`usr/bin/${command}`, join(commands, command), { mode: 0o755 });
+    else if (kube !== undefined) tar.addLink(`usr/bin/${command}`, `/${BAKED}/snapshots/${kube}/fs/${KUBE_PATH}`);
+    else throw new Error("the baked store has no Kubernetes binary");
+  }
 }
 
 function isJson(path: string): boolean {
@@ -167,10 +207,10 @@ function isJson(path: string): boolean {
   return readFileSync(path, "utf8").startsWith("{");
 }
 
-/** Images of earlier versions; one that a machine still runs on stays, podman refuses to remove it. */
+/** Images of earlier versions and of interrupted runs; one that a machine still runs on stays, podman refuses it. */
 async function removeOldImages(current: string): Promise<void> {
-  const listed = await podman(["images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", `reference=${REPOSITORY}`]);
-  for (const name of listed.split("\n").filter((n) => n !== "" && n !== current)) {
+  const listed = await podman(["images", "--format", "{{.Repository}}:{{.Tag}}"]);
+  for (const name of listed.split("\n").filter((n) => n.startsWith(REPOSITORY) && n !== current)) {
     await podman(["rmi", name]).catch(() => undefined);
   }
 }
@@ -179,9 +219,12 @@ function modeOf(path: string): number {
   return readFileSync(join(MACHINE_FILES, path), "utf8").startsWith("#!") ? 0o755 : 0o644;
 }
 
-function machineFileDigests(): Record<string, string> {
-  const digest = (path: string) => createHash("sha256").update(readFileSync(join(MACHINE_FILES, path))).digest("hex");
-  return Object.fromEntries(filesBelow(MACHINE_FILES).map((path) => [`machine/${path}`, digest(path)]));
+function digests(folder: string, files = filesBelow(folder)): Record<string, string> {
+  const digest = (path: string) =>
+    createHash("sha256")
+      .update(readFileSync(join(folder, path)))
+      .digest("hex");
+  return Object.fromEntries(files.map((path) => [join(basename(folder), path), digest(path)]));
 }
 
 function filesBelow(folder: string): string[] {

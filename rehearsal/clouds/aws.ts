@@ -4,6 +4,7 @@ import { awsInstanceKind, awsReach } from "./awsInstance";
 import { arnOf, awsNetworkKinds, INSTANCE } from "./awsNetwork";
 import { awsSecurityKinds } from "./awsSecurity";
 import { Cloud, digest, type CloudOptions } from "./cloud";
+import { text } from "../plugins/text";
 
 interface Image {
   owner: string;
@@ -25,7 +26,7 @@ const IMAGES: Image[] = [
     ["amd64", "arm64"].map((machine) => ({
       owner: CANONICAL,
       name: `ubuntu/images/${disk}/${release}-${machine}-server-${date}`,
-      created: String(date),
+      created: text(date),
     })),
   )
   .concat({ owner: DEBIAN, name: "debian-12-amd64-20261011-2263", created: "20261011" });
@@ -65,7 +66,7 @@ export function awsPackage(options: CloudOptions): Package {
 }
 
 const regionOf = (...from: Props[]): string =>
-  String(from.find((one) => one.region !== undefined)?.region ?? "us-west-2");
+  text(from.find((one) => one.region !== undefined)?.region ?? "us-west-2");
 
 function getAmi(args: Props, config: Props): Props {
   const region = regionOf(args, config);
@@ -73,9 +74,9 @@ function getAmi(args: Props, config: Props): Props {
   const filters = (args.filters ?? []) as { name: string; values: string[] }[];
   const found = IMAGES.map((image) => describe(image, region)).filter(
     (image) =>
-      (owners.length === 0 || owners.includes(String(image.ownerId))) &&
+      (owners.length === 0 || owners.includes(text(image.ownerId))) &&
       filters.every(({ name, values }) => values.some((value) => glob(value).test(filterable(image, name)))) &&
-      (args.nameRegex === undefined || new RegExp(String(args.nameRegex)).test(String(image.name))),
+      (args.nameRegex === undefined || new RegExp(text(args.nameRegex)).test(text(image.name))),
   );
   const newest = found.at(-1);
   if (!newest) throw new Error("Your query returned no results. Please change your search criteria and try again.");
@@ -96,7 +97,7 @@ function glob(pattern: string): RegExp {
 }
 
 const filterable = (image: Props, filter: string): string =>
-  String(image[filter.replace(/-(\w)/g, (_match, letter: string) => letter.toUpperCase())]);
+  text(image[filter.replace(/-(\w)/g, (_match, letter: string) => letter.toUpperCase())]);
 
 function describe(image: Image, region: string): Props {
   const id = `ami-0${digest(`${region} ${image.name}`).slice(0, 16)}`;

@@ -1,6 +1,7 @@
 import { awsError, awsId, common, INSTANCE, tagsAll } from "./awsNetwork";
 import type { Cloud, CloudKind } from "./cloud";
 import type { CloudObject } from "./store";
+import { text } from "../plugins/text";
 
 export const EIP = "aws:ec2/eip:Eip";
 export const EIP_ASSOCIATION = "aws:ec2/eipAssociation:EipAssociation";
@@ -18,7 +19,7 @@ export function elasticAddressOf(cloud: Cloud, instance: string): unknown {
 export function awsAddressKinds(cloud: Cloud): Record<string, CloudKind> {
   const needInstance = (id: unknown, doing: string): CloudObject =>
     cloud.need(INSTANCE, id, () => {
-      const error = `InvalidInstanceID.NotFound: The instance ID '${String(id)}' does not exist`;
+      const error = `InvalidInstanceID.NotFound: The instance ID '${text(id)}' does not exist`;
       return new Error(awsError(doing, "AssociateAddress", error));
     });
 
@@ -42,13 +43,13 @@ export function awsAddressKinds(cloud: Cloud): Record<string, CloudKind> {
             ),
           ),
       );
-      const address = String(object.hidden.address);
+      const address = text(object.hidden.address);
       const basics = common(object, context, "elastic-ip");
       return {
         ...basics,
         ...{ allocationId: object.id, publicIp: address, domain: "vpc", publicIpv4Pool: "amazon" },
         networkBorderGroup: basics.region,
-        publicDns: `ec2-${address.replaceAll(".", "-")}.${String(basics.region)}.compute.amazonaws.com`,
+        publicDns: `ec2-${address.replaceAll(".", "-")}.${text(basics.region)}.compute.amazonaws.com`,
         instance: object.inputs.instance ?? "",
         associationId: "",
       };
@@ -85,7 +86,7 @@ export function awsAddressKinds(cloud: Cloud): Record<string, CloudKind> {
       const doing = "creating EC2 EIP Association";
       const { allocationId, instanceId } = object.inputs;
       const address = cloud.need(EIP, allocationId, () => {
-        const error = `InvalidAllocationID.NotFound: The allocation ID '${String(allocationId)}' does not exist`;
+        const error = `InvalidAllocationID.NotFound: The allocation ID '${text(allocationId)}' does not exist`;
         return new Error(awsError(doing, "AssociateAddress", error));
       });
       const instance = needInstance(instanceId, doing);
@@ -93,7 +94,7 @@ export function awsAddressKinds(cloud: Cloud): Record<string, CloudKind> {
         .list(EIP_ASSOCIATION)
         .filter((one) => one !== object && one.inputs.allocationId === allocationId);
       if (others.length > 0 && object.inputs.allowReassociation === false) {
-        const error = `Resource.AlreadyAssociated: resource ${String(allocationId)} is already associated with associate-id ${others[0]?.id}`;
+        const error = `Resource.AlreadyAssociated: resource ${text(allocationId)} is already associated with associate-id ${others[0]?.id}`;
         throw new Error(awsError(doing, "AssociateAddress", error));
       }
       return {

@@ -8,6 +8,7 @@ import type { Reach } from "./fleet";
 import { takeAddress } from "./network";
 import type { CloudObject } from "./store";
 import { decodeBase64, decodeUserData } from "./userData";
+import { text } from "../plugins/text";
 
 /** Of the raw user data, before base64. */
 const USER_DATA_LIMIT_BYTES = 16384;
@@ -36,7 +37,7 @@ export function awsInstanceKind(cloud: Cloud): CloudKind {
       );
       if (group.inputs.vpcId !== vpc)
         throw fail(
-          `InvalidParameter: Security group ${id} and subnet ${String(object.inputs.subnetId)} belong to different networks.`,
+          `InvalidParameter: Security group ${id} and subnet ${text(object.inputs.subnetId)} belong to different networks.`,
         );
     }
   };
@@ -48,28 +49,28 @@ export function awsInstanceKind(cloud: Cloud): CloudKind {
     newId: () => awsId("i"),
     async create(object, context) {
       const { inputs, hidden } = object;
-      if (!/^ami-[0-9a-f]{8,17}$/.test(String(inputs.ami)))
-        throw fail(`InvalidAMIID.Malformed: Invalid id: "${String(inputs.ami)}"`);
-      if (!/^[a-z0-9-]+\.[a-z0-9-]+$/.test(String(inputs.instanceType)))
-        throw fail(`InvalidParameterValue: Invalid value '${String(inputs.instanceType)}' for InstanceType.`);
+      if (!/^ami-[0-9a-f]{8,17}$/.test(text(inputs.ami)))
+        throw fail(`InvalidAMIID.Malformed: Invalid id: "${text(inputs.ami)}"`);
+      if (!/^[a-z0-9-]+\.[a-z0-9-]+$/.test(text(inputs.instanceType)))
+        throw fail(`InvalidParameterValue: Invalid value '${text(inputs.instanceType)}' for InstanceType.`);
       if (inputs.subnetId === undefined)
         throw fail(
           "VPCIdNotSpecified: No default VPC for this user. GroupName is only supported for EC2-Classic and default VPC.",
         );
       const subnet = cloud.need(SUBNET, inputs.subnetId, () =>
-        fail(`InvalidSubnetID.NotFound: The subnet ID '${String(inputs.subnetId)}' does not exist`),
+        fail(`InvalidSubnetID.NotFound: The subnet ID '${text(inputs.subnetId)}' does not exist`),
       );
       const vpc = cloud.need(VPC, subnet.inputs.vpcId, () => fail("InvalidVpcID.NotFound"));
       checkGroups(object, vpc.id);
       const zone = subnet.computed.availabilityZone;
       if (inputs.availabilityZone !== undefined && inputs.availabilityZone !== zone)
         throw fail(
-          `InvalidParameterValue: The availability zone '${String(inputs.availabilityZone)}' does not match the subnet's, '${String(zone)}'.`,
+          `InvalidParameterValue: The availability zone '${text(inputs.availabilityZone)}' does not match the subnet's, '${text(zone)}'.`,
         );
       const userData = userDataOf(inputs, fail);
 
       hidden.vpc = vpc.id;
-      const range = String(subnet.inputs.cidrBlock);
+      const range = text(subnet.inputs.cidrBlock);
       const wish = inputs.privateIp as string | undefined;
       hidden.privateIp ??= takeAddress(
         cloud.store,
@@ -89,12 +90,15 @@ export function awsInstanceKind(cloud: Cloud): CloudKind {
           fail("InsufficientAddressCapacity: no public address is left"),
         );
 
-      const privateIp = String(hidden.privateIp);
+      const privateIp = text(hidden.privateIp);
       hidden.machine = cloud.machineId(object);
-      await cloud.fleet.ensureSegment({ name: segmentOf(vpc.id), cidr: String(vpc.inputs.cidrBlock) });
+      await cloud.fleet.ensureSegment({ name: segmentOf(vpc.id), cidr: text(vpc.inputs.cidrBlock) });
       await cloud.fleet.boot({
-        id: String(hidden.machine),
-        name: hostname(privateIp),
+        id: text(hidden.machine),
+        // EC2's own hostnames (hostname below) say nothing to people; machines are listed by their Name tag.
+        name: text((inputs.tags as Props | undefined)?.Name ?? hostname(privateIp))
+          .toLowerCase()
+          .replace(/[^a-z0-9-]/g, "-"),
         cloud: cloud.name,
         segment: segmentOf(vpc.id),
         privateAddress: privateIp,
@@ -110,7 +114,7 @@ export function awsInstanceKind(cloud: Cloud): CloudKind {
     },
     update(object) {
       userDataOf(object.inputs, fail);
-      checkGroups(object, String(object.hidden.vpc));
+      checkGroups(object, text(object.hidden.vpc));
       const root = {
         ...(object.computed.rootBlockDevice as Props),
         ...(object.inputs.rootBlockDevice as Props | undefined),
@@ -127,8 +131,8 @@ export function awsInstanceKind(cloud: Cloud): CloudKind {
             `OperationNotPermitted: The instance '${object.id}' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again.`,
           ),
         );
-      if (object.hidden.machine) await cloud.fleet.remove(String(object.hidden.machine));
-      cloud.store.release(segmentOf(String(object.hidden.vpc)), object.id);
+      if (object.hidden.machine) await cloud.fleet.remove(text(object.hidden.machine));
+      cloud.store.release(segmentOf(text(object.hidden.vpc)), object.id);
       cloud.releasePublicAddress(object.id);
     },
   };
@@ -154,7 +158,7 @@ function userDataOf(inputs: Props, fail: (error: string) => Error): string {
   const bytes =
     typeof inputs.userDataBase64 === "string"
       ? (decodeBase64(inputs.userDataBase64) ?? Buffer.alloc(0))
-      : Buffer.from(String(inputs.userData ?? ""), "utf8");
+      : Buffer.from(text(inputs.userData ?? ""), "utf8");
   if (bytes.length > USER_DATA_LIMIT_BYTES)
     throw fail(`InvalidParameterValue: User data is limited to ${USER_DATA_LIMIT_BYTES} bytes`);
   return decodeUserData(bytes);
@@ -203,8 +207,8 @@ function publicAddressOf(cloud: Cloud, object: CloudObject): string | undefined 
 }
 
 function addresses(cloud: Cloud, object: CloudObject): Props {
-  const [privateIp, publicIp] = [String(object.hidden.privateIp), publicAddressOf(cloud, object) ?? ""];
-  const region = String(object.hidden.region);
+  const [privateIp, publicIp] = [text(object.hidden.privateIp), publicAddressOf(cloud, object) ?? ""];
+  const region = text(object.hidden.region);
   return {
     privateIp,
     privateDns: `${hostname(privateIp)}.${region}.compute.internal`,

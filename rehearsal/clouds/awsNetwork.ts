@@ -4,6 +4,7 @@ import { isUnknown } from "../plugins/encoding";
 import { randomHex, type Cloud, type CloudKind } from "./cloud";
 import { isInside, isNetwork } from "./network";
 import type { CloudObject } from "./store";
+import { text } from "../plugins/text";
 
 export const INSTANCE = "aws:ec2/instance:Instance";
 export const VPC = "aws:ec2/vpc:Vpc";
@@ -17,7 +18,7 @@ const ACCOUNT = "123456789012";
 
 export const awsId = (prefix: string): string => `${prefix}-0${randomHex(16)}`;
 export const regionOf = (inputs: Props, context: Pick<ResourceContext, "config">): string =>
-  String(inputs.region ?? context.config.region ?? "us-west-2");
+  text(inputs.region ?? context.config.region ?? "us-west-2");
 export const arnOf = (region: string, what: string, id: string): string =>
   `arn:aws:ec2:${region}:${ACCOUNT}:${what}/${id}`;
 
@@ -37,7 +38,7 @@ export const segmentOf = (vpcId: string): string => `aws-${vpcId}`;
 export function cidrFailures(inputs: Props, property: string): Failure[] {
   const cidr = inputs[property];
   if (cidr === undefined || isUnknown(cidr) || isNetwork(cidr)) return [];
-  return [{ property, reason: `"${String(cidr)}" is not a valid IPv4 CIDR block` }];
+  return [{ property, reason: `"${text(cidr)}" is not a valid IPv4 CIDR block` }];
 }
 
 /** VPC, subnets and routes of the emulated AWS. */
@@ -46,7 +47,7 @@ export function awsNetworkKinds(cloud: Cloud): Record<string, CloudKind> {
     cloud.need(
       VPC,
       id,
-      () => new Error(awsError(doing, operation, `InvalidVpcID.NotFound: The vpc ID '${String(id)}' does not exist`)),
+      () => new Error(awsError(doing, operation, `InvalidVpcID.NotFound: The vpc ID '${text(id)}' does not exist`)),
     );
   const inVpc = (type: string, id: string): CloudObject[] => cloud.list(type).filter((one) => one.inputs.vpcId === id);
 
@@ -64,7 +65,7 @@ export function awsNetworkKinds(cloud: Cloud): Record<string, CloudKind> {
         : cidrFailures(inputs, "cidrBlock"),
     newId: () => awsId("vpc"),
     async create(object, context) {
-      const cidr = String(object.inputs.cidrBlock);
+      const cidr = text(object.inputs.cidrBlock);
       if (prefixOf(cidr) < 16 || prefixOf(cidr) > 28)
         throw new Error(awsError("creating EC2 VPC", "CreateVpc", `InvalidVpc.Range: The CIDR '${cidr}' is invalid.`));
       await cloud.fleet.ensureSegment({ name: segmentOf(object.id), cidr });
@@ -111,7 +112,7 @@ export function awsNetworkKinds(cloud: Cloud): Record<string, CloudKind> {
       const mapped = cloud
         .list(INSTANCE)
         .filter((one) => one.hidden.vpc === object.inputs.vpcId && (one.hidden.ephemeral || one.computed.publicIp));
-      const refusal = `DependencyViolation: Network ${String(object.inputs.vpcId)} has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.`;
+      const refusal = `DependencyViolation: Network ${text(object.inputs.vpcId)} has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.`;
       cloud.assertUnused(
         mapped,
         awsError(`deleting EC2 Internet Gateway (${object.id})`, "DetachInternetGateway", refusal),
@@ -128,15 +129,15 @@ export function awsNetworkKinds(cloud: Cloud): Record<string, CloudKind> {
     create(object, context) {
       const fail = (error: string): Error => new Error(awsError("creating EC2 Subnet", "CreateSubnet", error));
       const parent = needVpc(object.inputs.vpcId, "creating EC2 Subnet", "CreateSubnet");
-      const cidr = String(object.inputs.cidrBlock ?? "");
+      const cidr = text(object.inputs.cidrBlock ?? "");
       if (!cidr) throw fail("MissingParameter: Either 'cidrBlock' or 'ipv6CidrBlock' should be provided.");
-      if (!isInside(String(parent.inputs.cidrBlock), cidr) || prefixOf(cidr) > 28)
+      if (!isInside(text(parent.inputs.cidrBlock), cidr) || prefixOf(cidr) > 28)
         throw fail(`InvalidSubnet.Range: The CIDR '${cidr}' is invalid.`);
-      if (inVpc(SUBNET, parent.id).some((other) => other !== object && overlap(cidr, String(other.inputs.cidrBlock))))
+      if (inVpc(SUBNET, parent.id).some((other) => other !== object && overlap(cidr, text(other.inputs.cidrBlock))))
         throw fail(`InvalidSubnet.Conflict: The CIDR '${cidr}' conflicts with another subnet`);
       const region = regionOf(object.inputs, context);
       const zones = ["a", "b", "c", "d"].map((letter) => region + letter);
-      const zone = String(object.inputs.availabilityZone ?? zones[0]);
+      const zone = text(object.inputs.availabilityZone ?? zones[0]);
       if (!zones.includes(zone))
         throw fail(
           `InvalidParameterValue: Value (${zone}) for parameter availabilityZone is invalid. Subnets can currently only be created in the following availability zones: ${zones.join(", ")}.`,
@@ -194,7 +195,7 @@ export function awsNetworkKinds(cloud: Cloud): Record<string, CloudKind> {
 
   const needTable = (id: unknown, doing: string, operation: string): CloudObject =>
     cloud.need(ROUTE_TABLE, id, () => {
-      const error = `InvalidRouteTableID.NotFound: The routeTable ID '${String(id)}' does not exist`;
+      const error = `InvalidRouteTableID.NotFound: The routeTable ID '${text(id)}' does not exist`;
       return new Error(awsError(doing, operation, error));
     });
 
@@ -229,14 +230,14 @@ export function awsNetworkKinds(cloud: Cloud): Record<string, CloudKind> {
       const subnetId = object.inputs.subnetId;
       if (subnetId === undefined) return {};
       cloud.need(SUBNET, subnetId, () => {
-        const error = `InvalidSubnetID.NotFound: The subnet ID '${String(subnetId)}' does not exist`;
+        const error = `InvalidSubnetID.NotFound: The subnet ID '${text(subnetId)}' does not exist`;
         return new Error(awsError(doing, operation, error));
       });
       const others = cloud
         .list(ROUTE_TABLE_ASSOCIATION)
         .filter((one) => one !== object && one.inputs.subnetId === subnetId);
       if (others.length > 0) {
-        const error = `Resource.AlreadyAssociated: the specified association for route table ${String(object.inputs.routeTableId)} conflicts with an existing association`;
+        const error = `Resource.AlreadyAssociated: the specified association for route table ${text(object.inputs.routeTableId)} conflicts with an existing association`;
         throw new Error(awsError(doing, operation, error));
       }
       return {};

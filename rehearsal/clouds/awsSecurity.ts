@@ -5,6 +5,7 @@ import { awsError, awsId, common, INSTANCE, tagsAll, VPC } from "./awsNetwork";
 import type { Cloud, CloudKind } from "./cloud";
 import { EVERY_PORT, firewallRule, isNetwork } from "./network";
 import type { CloudObject } from "./store";
+import { text } from "../plugins/text";
 
 export const SECURITY_GROUP = "aws:ec2/securityGroup:SecurityGroup";
 export const INGRESS_RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule";
@@ -31,14 +32,14 @@ export function awsSecurityKinds(cloud: Cloud): Record<string, CloudKind> {
     newId: () => awsId("sg"),
     create(object, context) {
       const fail = (error: string): Error =>
-        new Error(awsError(`creating Security Group (${String(object.inputs.name)})`, "CreateSecurityGroup", error));
+        new Error(awsError(`creating Security Group (${text(object.inputs.name)})`, "CreateSecurityGroup", error));
       const vpcId = object.inputs.vpcId;
       if (vpcId === undefined) throw fail("VPCIdNotSpecified: No default VPC for this user");
-      cloud.need(VPC, vpcId, () => fail(`InvalidVpcID.NotFound: The vpc ID '${String(vpcId)}' does not exist`));
+      cloud.need(VPC, vpcId, () => fail(`InvalidVpcID.NotFound: The vpc ID '${text(vpcId)}' does not exist`));
       const twins = cloud.list(SECURITY_GROUP).filter((one) => one !== object && one.inputs.vpcId === vpcId);
       if (twins.some((one) => one.inputs.name === object.inputs.name))
         throw fail(
-          `InvalidGroup.Duplicate: The security group '${String(object.inputs.name)}' already exists for VPC '${String(vpcId)}'`,
+          `InvalidGroup.Duplicate: The security group '${text(object.inputs.name)}' already exists for VPC '${text(vpcId)}'`,
         );
       return { ...common(object, context, "security-group"), description: "Managed by Pulumi", ...seen(object) };
     },
@@ -97,7 +98,7 @@ function ruleFailures(inputs: Props): Failure[] {
   }
   const cidr = inputs.cidrIpv4;
   if (cidr !== undefined && !isUnknown(cidr) && !isNetwork(cidr))
-    failures.push({ property: "cidrIpv4", reason: `Invalid CIDR block: "${String(cidr)}" is not a valid CIDR block` });
+    failures.push({ property: "cidrIpv4", reason: `Invalid CIDR block: "${text(cidr)}" is not a valid CIDR block` });
   if (inputs.ipProtocol === "-1" && (inputs.fromPort !== undefined || inputs.toPort !== undefined))
     if (inputs.fromPort !== -1 || inputs.toPort !== -1)
       failures.push({ property: "fromPort", reason: "not valid with ip_protocol -1: leave out from_port and to_port" });
@@ -108,7 +109,7 @@ function checkRule(cloud: Cloud, object: CloudObject, type: string, operation: s
   const { securityGroupId, ipProtocol, fromPort, toPort, referencedSecurityGroupId } = object.inputs;
   const fail = (error: string): Error => new Error(awsError("creating VPC Security Group Rule", operation, error));
   const missing = (id: unknown) => (): Error =>
-    fail(`InvalidGroup.NotFound: The security group '${String(id)}' does not exist`);
+    fail(`InvalidGroup.NotFound: The security group '${text(id)}' does not exist`);
   cloud.need(SECURITY_GROUP, securityGroupId, missing(securityGroupId));
   if (referencedSecurityGroupId !== undefined)
     cloud.need(SECURITY_GROUP, referencedSecurityGroupId, missing(referencedSecurityGroupId));
@@ -124,14 +125,14 @@ function checkRule(cloud: Cloud, object: CloudObject, type: string, operation: s
       ),
     );
   if (cloud.list(type).some((other) => other !== object && key(other) === key(object))) {
-    const peer = String(PEERS.map((name) => object.inputs[name]).find((value) => value !== undefined));
+    const peer = text(PEERS.map((name) => object.inputs[name]).find((value) => value !== undefined));
     throw fail(
-      `InvalidPermission.Duplicate: the specified rule "peer: ${peer}, ${protocol.toUpperCase()}, from port: ${String(fromPort)}, to port: ${String(toPort)}, ALLOW" already exists`,
+      `InvalidPermission.Duplicate: the specified rule "peer: ${peer}, ${protocol.toUpperCase()}, from port: ${text(fromPort)}, to port: ${text(toPort)}, ALLOW" already exists`,
     );
   }
 }
 
-const protocolOf = (protocol: unknown): string => PROTOCOLS[String(protocol)] ?? String(protocol).toLowerCase();
+const protocolOf = (protocol: unknown): string => PROTOCOLS[text(protocol)] ?? text(protocol).toLowerCase();
 
 /** Inbound rules that a machine's security groups add up to. */
 export function inboundRules(cloud: Cloud, instance: CloudObject): FirewallRule[] {
@@ -146,7 +147,7 @@ export function inboundRules(cloud: Cloud, instance: CloudObject): FirewallRule[
   if (!maySend) return [];
   const separate = cloud
     .list(INGRESS_RULE)
-    .filter((one) => one.complete && groups.includes(String(one.inputs.securityGroupId)));
+    .filter((one) => one.complete && groups.includes(text(one.inputs.securityGroupId)));
   return [
     ...separate.map((one) => toRule(cloud, one.inputs)),
     ...groups.flatMap((id) => inlineRules(cloud, id)),
@@ -157,7 +158,7 @@ function toRule(cloud: Cloud, inputs: Props): FirewallRule | undefined {
   const sources =
     inputs.referencedSecurityGroupId === undefined
       ? [inputs.cidrIpv4].filter((one) => typeof one === "string")
-      : membersOf(cloud, String(inputs.referencedSecurityGroupId));
+      : membersOf(cloud, text(inputs.referencedSecurityGroupId));
   return sources.length === 0 ? undefined : firewallRule(protocolOf(inputs.ipProtocol), portsOf(inputs), sources);
 }
 
@@ -174,7 +175,7 @@ const membersOf = (cloud: Cloud, group: string): string[] =>
   cloud
     .list(INSTANCE)
     .filter((one) => one.complete && securityGroupsOf(one).includes(group))
-    .map((one) => `${String(one.computed.privateIp)}/32`);
+    .map((one) => `${text(one.computed.privateIp)}/32`);
 
 const portsOf = ({ fromPort, toPort }: Props): { from: number; to: number } =>
   typeof fromPort === "number" && typeof toPort === "number" && fromPort >= 0

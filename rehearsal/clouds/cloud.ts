@@ -3,10 +3,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { PUBLIC_RANGES } from "../machines/addresses";
 import type { Machines } from "../machines/contract";
 import { listDifferences } from "../plugins/changes";
-import type { Failure, Package, Props, ResourceContext, ResourceKind } from "../plugins/contract";
+import { listChanges } from "../plugins/diff";
+import {
+  Secret,
+  type Failure,
+  type Package,
+  type Props,
+  type ResourceContext,
+  type ResourceKind,
+} from "../plugins/contract";
 import { Fleet, type Reach } from "./fleet";
 import { takeAddress } from "./network";
 import type { CloudObject, Store } from "./store";
+import { text } from "../plugins/text";
 
 export type EmulatedCloud = keyof typeof PUBLIC_RANGES;
 
@@ -19,6 +28,8 @@ export interface CloudKind extends Pick<ResourceKind, "required" | "replaceOn" |
   nameInput?: string;
   /** Refusals that need no cloud. Inputs may hold unknown values. */
   check?(inputs: Props, context: ResourceContext): Failure[];
+  /** Outputs that the provider itself marks as secret. */
+  secretOutputs?: string[];
   newId(inputs: Props, context: ResourceContext): string;
   /**
    * Makes what is behind the object and returns what the cloud computes. May run twice for one object (killed in
@@ -102,7 +113,7 @@ export class Cloud {
   async reconcile(): Promise<void> {
     const machines = this.list(this.machine.type).filter((object) => object.complete && object.hidden.machine);
     await Promise.all(
-      machines.map((object) => this.fleet.adjust(String(object.hidden.machine), () => this.machine.reach(object))),
+      machines.map((object) => this.fleet.adjust(text(object.hidden.machine), () => this.machine.reach(object))),
     );
   }
 
@@ -191,7 +202,7 @@ export class Cloud {
       ...{ cloud: this.name, type, id: kind.newId(inputs, context), urn, stack, name },
       ...{ acknowledged: false, complete: false, inputs, computed: {}, hidden: {} },
     };
-    object.inputs = inputs;
+    object.inputs = structuredClone(inputs);
     this.store.put(object);
     try {
       object.computed = await kind.create(object, context);
@@ -202,7 +213,7 @@ export class Cloud {
     object.complete = true;
     this.store.put(object);
     await this.reconcile();
-    return { id: object.id, outputs: outputsOf(object) };
+    return { id: object.id, outputs: outputsOf(kind, object) };
   }
 
   /** A refused creation leaves nothing behind; what cannot be undone must not hide why it was refused. */
@@ -217,16 +228,20 @@ export class Cloud {
 
   private async change(kind: CloudKind, object: CloudObject, context: ResourceContext, news: Props): Promise<Props> {
     const olds = object.inputs;
-    object.inputs = news;
+    // Never the engine's own object: what drifts here must not change there.
+    object.inputs = structuredClone(news);
     try {
-      Object.assign(object.computed, await kind.update?.(object, context, olds));
+      const computed = await kind.update?.(object, context, olds);
+      // What was computed from an input that has changed holds no longer.
+      for (const { path } of listChanges(olds, news)) delete object.computed[text(path[0])];
+      Object.assign(object.computed, computed);
     } catch (error) {
       object.inputs = olds;
       throw error;
     }
     this.store.put(object);
     await this.reconcile();
-    return outputsOf(object);
+    return outputsOf(kind, object);
   }
 
   private read(type: string, kind: CloudKind, id: string, olds: Props): { inputs: Props; outputs: Props } | undefined {
@@ -237,7 +252,7 @@ export class Cloud {
     // An import has no old inputs: everything the object was made with is wanted.
     const keys = Object.keys(olds).length > 0 ? Object.keys(olds) : Object.keys(object.inputs);
     const inputs = keys.filter((key) => key in object.inputs).map((key) => [key, object.inputs[key]]);
-    return { inputs: Object.fromEntries(inputs) as Props, outputs: outputsOf(object) };
+    return { inputs: Object.fromEntries(inputs) as Props, outputs: outputsOf(kind, object) };
   }
 
   private async delete(type: string, kind: CloudKind, id: string, signal: AbortSignal): Promise<void> {
@@ -258,7 +273,11 @@ export class Cloud {
   }
 }
 
-const outputsOf = (object: CloudObject): Props => structuredClone({ ...object.inputs, ...object.computed });
+function outputsOf(kind: CloudKind, object: CloudObject): Props {
+  const outputs: Props = structuredClone({ ...object.inputs, ...object.computed });
+  for (const name of kind.secretOutputs ?? []) if (name in outputs) outputs[name] = new Secret(outputs[name]);
+  return outputs;
+}
 
 export const digest = (text: string): string => createHash("sha256").update(text).digest("hex");
 

@@ -1,8 +1,10 @@
 import type { Package, Props } from "../plugins/contract";
 import { Cloud, digest, type CloudOptions } from "./cloud";
-import { availabilityDomains, ociInstanceKind, ociPublicIpKind, ociReach, PUBLIC_IP } from "./ociInstance";
-import { INSTANCE, notFound, ociNetworkKinds } from "./ociNetwork";
+import { ociPrivateIpKind, ociPublicIpKind, PUBLIC_IP } from "./ociAddresses";
+import { availabilityDomains, ociInstanceKind, ociReach } from "./ociInstance";
+import { INSTANCE, notFound, ociNetworkKinds, PRIVATE_IP } from "./ociNetwork";
 import { ociSecurityKinds } from "./ociSecurity";
+import { text } from "../plugins/text";
 
 interface Image {
   operatingSystem: string;
@@ -32,6 +34,7 @@ export function ociPackage(options: CloudOptions): Package {
     ...ociNetworkKinds(cloud),
     ...ociSecurityKinds(cloud),
     [INSTANCE]: ociInstanceKind(cloud),
+    [PRIVATE_IP]: ociPrivateIpKind(cloud),
     [PUBLIC_IP]: ociPublicIpKind(cloud),
   };
   return cloud.package("4.20.0", kinds, {
@@ -46,7 +49,7 @@ export function ociPackage(options: CloudOptions): Package {
           id: `ocid1.availabilitydomain.oc1..${digest(name).slice(0, 60)}`,
         }));
         return Promise.resolve({
-          id: `AvailabilityDomains-${String(compartmentId)}`,
+          id: `AvailabilityDomains-${text(compartmentId)}`,
           ...args,
           availabilityDomains: all,
         });
@@ -69,19 +72,19 @@ export function ociPackage(options: CloudOptions): Package {
 }
 
 function checked(args: Props, resource: string): Props {
-  if (!/^ocid1\.(compartment|tenancy)\./.test(String(args.compartmentId))) throw notFound(resource);
+  if (!/^ocid1\.(compartment|tenancy)\./.test(text(args.compartmentId))) throw notFound(resource);
   return args;
 }
 
 function getImages(args: Props, config: Props): Props {
-  const arm = String(args.shape ?? "").includes(".A1.") || String(args.shape ?? "").includes(".A2.");
-  const images = IMAGES.map((image) => describe(image, arm, String(config.region ?? "us-ashburn-1"))).filter((image) =>
+  const arm = text(args.shape ?? "").includes(".A1.") || text(args.shape ?? "").includes(".A2.");
+  const images = IMAGES.map((image) => describe(image, arm, text(config.region ?? "us-ashburn-1"))).filter((image) =>
     (["operatingSystem", "operatingSystemVersion", "displayName"] as const).every(
       (key) => args[key] === undefined || args[key] === image[key],
     ),
   );
   if (args.sortOrder === "ASC") images.reverse();
-  return { id: `Images-${String(args.compartmentId)}`, ...args, images };
+  return { id: `Images-${text(args.compartmentId)}`, ...args, images };
 }
 
 function describe(image: Image, arm: boolean, region: string) {

@@ -2,19 +2,19 @@ import type { Failure, Props, ResourceContext } from "../plugins/contract";
 import { isUnknown } from "../plugins/encoding";
 import { timestamp, type Cloud, type CloudKind } from "./cloud";
 import type { Reach } from "./fleet";
+import { instanceOf, PUBLIC_IP, takePrivateAddress } from "./ociAddresses";
 import * as oci from "./ociNetwork";
 import { inboundRules, nsgsOf } from "./ociSecurity";
 import type { CloudObject } from "./store";
 import { byteLength, decodeBase64, decodeUserData } from "./userData";
-
-export const PUBLIC_IP = "oci:Core/publicIp:PublicIp";
+import { text } from "../plugins/text";
 
 /** Of keys and values of metadata and extendedMetadata together; user data counts in its base64 form. */
 const METADATA_LIMIT_BYTES = 32000;
 
 /** The three availability domains of the place; the prefix differs from tenancy to tenancy. */
 export function availabilityDomains(config: Props): string[] {
-  const region = String(config.region ?? "us-ashburn-1").toUpperCase();
+  const region = text(config.region ?? "us-ashburn-1").toUpperCase();
   return [1, 2, 3].map((number) => `Emul:${region}-AD-${number}`);
 }
 
@@ -49,15 +49,15 @@ export function ociInstanceKind(cloud: Cloud): CloudKind {
   const takeAddress = (object: CloudObject, subnet: CloudObject): string => {
     const vnic = vnicOf(object);
     if (vnic.privateIpId === undefined)
-      return oci.takePrivateAddress(cloud, subnet, object.id, vnic.privateIp as string | undefined);
+      return takePrivateAddress(cloud, subnet, object.id, vnic.privateIp as string | undefined);
     const reserved = cloud.need(oci.PRIVATE_IP, vnic.privateIpId, () => oci.notFound("Instance"));
     if (reserved.hidden.subnet !== subnet.id)
       throw refuse(`The private IP ${reserved.id} is not in subnet ${subnet.id}.`);
-    const user = oci.instanceOf(cloud, reserved);
+    const user = instanceOf(cloud, reserved);
     if (user && user !== object)
       throw oci.ociError("409-Conflict", `The private IP ${reserved.id} is already assigned to a VNIC.`, "Instance");
     object.hidden.privateIp = reserved.id;
-    return String(reserved.computed.ipAddress);
+    return text(reserved.computed.ipAddress);
   };
 
   return {
@@ -69,8 +69,8 @@ export function ociInstanceKind(cloud: Cloud): CloudKind {
     async create(object, context) {
       const { inputs, hidden } = object;
       const vnic = vnicOf(object);
-      if (!availabilityDomains(context.config).includes(String(inputs.availabilityDomain)))
-        throw refuse(`The availability domain ${String(inputs.availabilityDomain)} does not exist in this region.`);
+      if (!availabilityDomains(context.config).includes(text(inputs.availabilityDomain)))
+        throw refuse(`The availability domain ${text(inputs.availabilityDomain)} does not exist in this region.`);
       const subnet = cloud.need(oci.SUBNET, vnic.subnetId ?? inputs.subnetId, () => oci.notFound("Instance"));
       const vcn = cloud.need(oci.VCN, subnet.inputs.vcnId, () => oci.notFound("Instance"));
       checkGroups(object);
@@ -83,7 +83,7 @@ export function ociInstanceKind(cloud: Cloud): CloudKind {
       hidden.vnic ??= oci.ocid("vnic", context);
       hidden.address ??= takeAddress(object, subnet);
       // Left open, a public subnet gives a public address; a given private IP waits for a reserved one.
-      if (String(vnic.assignPublicIp ?? !isPrivate) === "true" && vnic.privateIpId === undefined)
+      if (text(vnic.assignPublicIp ?? !isPrivate) === "true" && vnic.privateIpId === undefined)
         hidden.ephemeral ??= cloud.takePublicAddress(object.id, () =>
           refuse("No public IP address is left in this region."),
         );
@@ -92,13 +92,13 @@ export function ociInstanceKind(cloud: Cloud): CloudKind {
       const segment = { name: oci.segmentOf(vcn.id), cidr: oci.vcnCidrs(vcn)[0] ?? "" };
       await cloud.fleet.ensureSegment(segment);
       await cloud.fleet.boot({
-        id: String(hidden.machine),
-        name: String(vnic.hostnameLabel ?? inputs.displayName ?? "instance")
+        id: text(hidden.machine),
+        name: text(vnic.hostnameLabel ?? inputs.displayName ?? "instance")
           .toLowerCase()
           .replace(/[^a-z0-9-]/g, "-"),
         cloud: cloud.name,
         segment: segment.name,
-        privateAddress: String(hidden.address),
+        privateAddress: text(hidden.address),
         userData,
         publicMode: "nat",
         ...ociReach(cloud, object),
@@ -112,9 +112,9 @@ export function ociInstanceKind(cloud: Cloud): CloudKind {
     },
     observe: (object) => addresses(cloud, object),
     async delete(object) {
-      if (object.hidden.machine) await cloud.fleet.remove(String(object.hidden.machine));
+      if (object.hidden.machine) await cloud.fleet.remove(text(object.hidden.machine));
       const subnet = cloud.get(oci.SUBNET, object.hidden.subnet);
-      if (subnet) cloud.store.release(oci.segmentOf(String(subnet.inputs.vcnId)), object.id);
+      if (subnet) cloud.store.release(oci.segmentOf(text(subnet.inputs.vcnId)), object.id);
       cloud.releasePublicAddress(object.id);
     },
   };
@@ -125,8 +125,8 @@ function instanceFailures(inputs: Props): Failure[] {
   const { shape, shapeConfig, metadata } = inputs;
   const need = (property: string, reason: string): void => void failures.push({ property, reason });
   if (shape === undefined) need("shape", "shape is required to launch an instance");
-  else if (String(shape).endsWith(".Flex") && shapeConfig === undefined)
-    need("shapeConfig", `shapeConfig (ocpus, memoryInGbs) is required for the flexible shape ${String(shape)}`);
+  else if (text(shape).endsWith(".Flex") && shapeConfig === undefined)
+    need("shapeConfig", `shapeConfig (ocpus, memoryInGbs) is required for the flexible shape ${text(shape)}`);
   if (inputs.sourceDetails === undefined && inputs.image === undefined)
     need("sourceDetails", "sourceDetails (sourceType, sourceId) is required to launch an instance");
   if ((inputs.createVnicDetails as Props | undefined)?.subnetId === undefined && inputs.subnetId === undefined)
@@ -142,12 +142,10 @@ function instanceFailures(inputs: Props): Failure[] {
 
 function userDataOf(inputs: Props): string {
   const pairs = [inputs.metadata, inputs.extendedMetadata].flatMap((one) => Object.entries((one ?? {}) as Props));
-  const size = pairs.reduce((sum, [key, value]) => sum + byteLength(key) + byteLength(String(value)), 0);
+  const size = pairs.reduce((sum, [key, value]) => sum + byteLength(key) + byteLength(text(value)), 0);
   if (size > METADATA_LIMIT_BYTES)
     throw refuse(`Metadata size is ${size} bytes and cannot be larger than ${METADATA_LIMIT_BYTES} bytes.`);
-  return decodeUserData(
-    decodeBase64(String((inputs.metadata as Props | undefined)?.user_data ?? "")) ?? Buffer.alloc(0),
-  );
+  return decodeUserData(decodeBase64(text((inputs.metadata as Props | undefined)?.user_data ?? "")) ?? Buffer.alloc(0));
 }
 
 function defaults(object: CloudObject, subnet: CloudObject, context: ResourceContext): Props {
@@ -157,7 +155,7 @@ function defaults(object: CloudObject, subnet: CloudObject, context: ResourceCon
     ...{ agentConfig: {}, availabilityConfig: {}, platformConfig: {} },
     ...oci.born(object),
     ...nested(object),
-    ...{ state: "RUNNING", timeCreated: timestamp(), region: String(context.config.region ?? "us-ashburn-1") },
+    ...{ state: "RUNNING", timeCreated: timestamp(), region: text(context.config.region ?? "us-ashburn-1") },
     ...{ bootVolumeId: oci.ocid("bootvolume", context), subnetId: subnet.id },
     image: (object.inputs.sourceDetails as Props | undefined)?.sourceId ?? object.inputs.image,
   };
@@ -173,7 +171,9 @@ const nested = (object: CloudObject): Props => ({
 function publicAddressOf(cloud: Cloud, object: CloudObject): string | undefined {
   const { privateIp, ephemeral } = object.hidden;
   const reserved =
-    privateIp && cloud.list(PUBLIC_IP).find((one) => one.complete && one.inputs.privateIpId === privateIp);
+    privateIp === undefined
+      ? undefined
+      : cloud.list(PUBLIC_IP).find((one) => one.complete && one.inputs.privateIpId === privateIp);
   return (reserved ? reserved.computed.ipAddress : ephemeral) as string | undefined;
 }
 
@@ -187,50 +187,4 @@ export function ociReach(cloud: Cloud, object: CloudObject): Reach {
   const subnet = cloud.get(oci.SUBNET, object.hidden.subnet);
   const routed = subnet !== undefined && oci.reachesInternet(cloud, subnet);
   return { firewall: inboundRules(cloud, object), publicAddress: routed ? publicAddressOf(cloud, object) : undefined };
-}
-
-/** Reserved and ephemeral public addresses. */
-export function ociPublicIpKind(cloud: Cloud): CloudKind {
-  const bound = (object: CloudObject): Props => {
-    const target = object.inputs.privateIpId;
-    if (target === undefined || target === "") return { state: "AVAILABLE", assignedEntityId: "", privateIpId: "" };
-    cloud.need(oci.PRIVATE_IP, target, () => oci.notFound("PublicIp"));
-    if (cloud.list(PUBLIC_IP).some((other) => other !== object && other.inputs.privateIpId === target))
-      throw oci.ociError("409-Conflict", `The private IP ${String(target)} already has a public IP.`, "PublicIp");
-    return { state: "ASSIGNED", assignedEntityId: target, assignedEntityType: "PRIVATE_IP", privateIpId: target };
-  };
-  return {
-    required: ["compartmentId", "lifetime"],
-    replaceOn: ["lifetime", "publicIpPoolId"],
-    computed:
-      "assignedEntityId assignedEntityType availabilityDomain definedTags displayName freeformTags ipAddress privateIpId publicIpPoolId scope state timeCreated".split(
-        " ",
-      ),
-    check(inputs) {
-      const { lifetime } = inputs;
-      const known = typeof lifetime !== "string" || isUnknown(lifetime) || ["RESERVED", "EPHEMERAL"].includes(lifetime);
-      const reason = `expected lifetime to be one of ["EPHEMERAL" "RESERVED"], got ${String(lifetime)}`;
-      return [...(known ? [] : [{ property: "lifetime", reason }]), ...oci.compartmentFailures(inputs)];
-    },
-    newId: (_inputs, context) => oci.ocid("publicip", context),
-    create(object) {
-      const binding = bound(object);
-      object.hidden.address ??= cloud.takePublicAddress(object.id, () =>
-        oci.ociError(
-          "400-LimitExceeded",
-          "The limit of reserved public IPs for this tenancy has been exceeded.",
-          "PublicIp",
-        ),
-      );
-      const scope = object.inputs.lifetime === "RESERVED" ? "REGION" : "AVAILABILITY_DOMAIN";
-      return {
-        ...oci.born(object),
-        ...{ scope, availabilityDomain: "", publicIpPoolId: "" },
-        ...binding,
-        ipAddress: object.hidden.address,
-      };
-    },
-    update: (object) => ({ ...oci.renewed(object), ...bound(object) }),
-    delete: (object) => cloud.releasePublicAddress(object.id),
-  };
 }

@@ -2,8 +2,9 @@ import { overlap } from "../machines/addresses";
 import type { Failure, Props, ResourceContext } from "../plugins/contract";
 import { isUnknown } from "../plugins/encoding";
 import { digest, randomHex, timestamp, type Cloud, type CloudKind } from "./cloud";
-import { addressAt, isInside, isNetwork, takeAddress } from "./network";
+import { addressAt, isInside, isNetwork } from "./network";
 import type { CloudObject } from "./store";
+import { text } from "../plugins/text";
 
 export const VCN = "oci:Core/vcn:Vcn";
 export const INTERNET_GATEWAY = "oci:Core/internetGateway:InternetGateway";
@@ -18,7 +19,7 @@ const REGION_KEYS: Record<string, string> = { "us-ashburn-1": "iad", "us-phoenix
 
 /** An OCID: kind, realm, region, sixty characters. */
 export function ocid(kind: string, context: ResourceContext): string {
-  const region = String(context.config.region ?? "us-ashburn-1");
+  const region = text(context.config.region ?? "us-ashburn-1");
   const unique = (digest(randomHex(32)) + digest(randomHex(32))).slice(0, 60);
   return `ocid1.${kind}.oc1.${REGION_KEYS[region] ?? region}.${unique}`;
 }
@@ -36,8 +37,8 @@ const conflict = (resource: string, id: string, by: string): string =>
 
 export function compartmentFailures(inputs: Props): Failure[] {
   const id = inputs.compartmentId;
-  if (id === undefined || isUnknown(id) || /^ocid1\.(compartment|tenancy)\.\w+\./.test(String(id))) return [];
-  return [{ property: "compartmentId", reason: `"${String(id)}" is not the OCID of a compartment` }];
+  if (id === undefined || isUnknown(id) || /^ocid1\.(compartment|tenancy)\.\w+\./.test(text(id))) return [];
+  return [{ property: "compartmentId", reason: `"${text(id)}" is not the OCID of a compartment` }];
 }
 
 export const born = (object: CloudObject): Props => ({
@@ -54,7 +55,7 @@ export const renewed = (object: CloudObject): Props => ({ ...object.inputs });
 const BORN = ["state", "timeCreated", "definedTags", "freeformTags", "displayName"];
 
 export const vcnCidrs = (vcn: CloudObject): string[] =>
-  (vcn.inputs.cidrBlocks as string[] | undefined) ?? [String(vcn.inputs.cidrBlock)];
+  (vcn.inputs.cidrBlocks as string[] | undefined) ?? [text(vcn.inputs.cidrBlock)];
 export const segmentOf = (vcnId: string): string => `oci-${digest(vcnId).slice(0, 16)}`;
 
 /** VCN, gateway, routes, subnets and addresses of the emulated Oracle cloud. */
@@ -89,7 +90,7 @@ export function ociNetworkKinds(cloud: Cloud): Record<string, CloudKind> {
         ];
       const bad = Array.isArray(blocks) ? blocks.filter((block) => !isUnknown(block) && !isNetwork(block)) : [];
       return [
-        ...bad.map((block) => ({ property: "cidrBlocks", reason: `"${String(block)}" is not a valid CIDR block` })),
+        ...bad.map((block) => ({ property: "cidrBlocks", reason: `"${text(block)}" is not a valid CIDR block` })),
         ...compartmentFailures(inputs),
       ];
     },
@@ -109,7 +110,7 @@ export function ociNetworkKinds(cloud: Cloud): Record<string, CloudKind> {
         },
         ...{ defaultDhcpOptionsId: ocid("dhcpoptions", context), defaultRouteTableId: ocid("routetable", context) },
         ...{ defaultSecurityListId: ocid("securitylist", context), dnsLabel: label ?? "" },
-        vcnDomainName: label === undefined ? "" : `${String(label)}.oraclevcn.com`,
+        vcnDomainName: label === undefined ? "" : `${text(label)}.oraclevcn.com`,
       };
     },
     update: (object) => ({ ...renewed(object), cidrBlocks: vcnCidrs(object) }),
@@ -150,7 +151,7 @@ export function ociNetworkKinds(cloud: Cloud): Record<string, CloudKind> {
 
   const checkRules = (object: CloudObject): void => {
     for (const rule of rulesOf(object))
-      if (String(rule.networkEntityId).startsWith("ocid1.internetgateway."))
+      if (text(rule.networkEntityId).startsWith("ocid1.internetgateway."))
         cloud.need(INTERNET_GATEWAY, rule.networkEntityId, () => notFound("RouteTable"));
   };
   const routeTable: CloudKind = {
@@ -203,7 +204,7 @@ export function ociNetworkKinds(cloud: Cloud): Record<string, CloudKind> {
       const cidr = inputs.cidrBlock;
       const bad = cidr !== undefined && !isUnknown(cidr) && !isNetwork(cidr);
       return [
-        ...(bad ? [{ property: "cidrBlock", reason: `"${String(cidr)}" is not a valid CIDR block` }] : []),
+        ...(bad ? [{ property: "cidrBlock", reason: `"${text(cidr)}" is not a valid CIDR block` }] : []),
         ...compartmentFailures(inputs),
       ];
     },
@@ -211,20 +212,18 @@ export function ociNetworkKinds(cloud: Cloud): Record<string, CloudKind> {
     create(object) {
       const parent = needVcn(object);
       const { inputs } = object;
-      const cidr = String(inputs.cidrBlock ?? "");
+      const cidr = text(inputs.cidrBlock ?? "");
       if (!isNetwork(cidr) || !vcnCidrs(parent).some((block) => isInside(block, cidr)))
         throw ociError(
           "400-InvalidParameter",
           `The requested CIDR ${cidr} is invalid: subnet CIDR is not contained in its VCN's CIDRs.`,
           "Subnet",
         );
-      const other = inVcn(SUBNET, parent.id).find(
-        (one) => one !== object && overlap(cidr, String(one.inputs.cidrBlock)),
-      );
+      const other = inVcn(SUBNET, parent.id).find((one) => one !== object && overlap(cidr, text(one.inputs.cidrBlock)));
       if (other)
         throw ociError(
           "400-InvalidParameter",
-          `The requested CIDR ${cidr} is invalid: subnet ${other.id} with CIDR ${String(other.inputs.cidrBlock)} overlaps with this CIDR.`,
+          `The requested CIDR ${cidr} is invalid: subnet ${other.id} with CIDR ${text(other.inputs.cidrBlock)} overlaps with this CIDR.`,
           "Subnet",
         );
       if (inputs.routeTableId !== undefined && inputs.routeTableId !== parent.computed.defaultRouteTableId)
@@ -249,98 +248,15 @@ export function ociNetworkKinds(cloud: Cloud): Record<string, CloudKind> {
     },
   };
 
-  const privateIp: CloudKind = {
-    replaceOn: ["subnetId", "vlanId", "ipAddress", "cidrPrefixLength", "ipv4subnetCidrAtCreation"],
-    computed:
-      "availabilityDomain compartmentId definedTags displayName freeformTags hostnameLabel ipAddress ipState isPrimary isReserved lifetime subnetId timeCreated vnicId".split(
-        " ",
-      ),
-    check: (inputs) =>
-      [inputs.subnetId, inputs.vnicId, inputs.vlanId].every((one) => one === undefined)
-        ? [{ property: "subnetId", reason: "one of subnetId, vlanId or vnicId is required" }]
-        : [],
-    newId: (_inputs, context) => ocid("privateip", context),
-    create(object) {
-      const { inputs, hidden } = object;
-      const owner =
-        inputs.vnicId === undefined ? undefined : cloud.list(INSTANCE).find((one) => one.hidden.vnic === inputs.vnicId);
-      if (inputs.vnicId !== undefined && !owner) throw notFound("PrivateIp");
-      const parent = cloud.need(SUBNET, inputs.subnetId ?? owner?.hidden.subnet, () => notFound("PrivateIp"));
-      if (inputs.vnicId === undefined && inputs.lifetime !== "RESERVED")
-        throw ociError(
-          "400-InvalidParameter",
-          "A private IP that is created without a VNIC must have lifetime RESERVED.",
-          "PrivateIp",
-        );
-      hidden.subnet = parent.id;
-      hidden.address ??= takePrivateAddress(cloud, parent, object.id, inputs.ipAddress as string | undefined);
-      return {
-        ...{
-          ipAddress: hidden.address,
-          subnetId: parent.id,
-          compartmentId: parent.inputs.compartmentId,
-          lifetime: "EPHEMERAL",
-        },
-        ...{ isPrimary: false, isReserved: inputs.lifetime === "RESERVED", ipState: owner ? "ASSIGNED" : "AVAILABLE" },
-        ...{ hostnameLabel: "", vnicId: "", availabilityDomain: "" },
-        ...born(object),
-      };
-    },
-    update: renewed,
-    observe(object) {
-      const user = instanceOf(cloud, object);
-      return {
-        ipState: user ? "ASSIGNED" : "AVAILABLE",
-        isPrimary: user !== undefined,
-        vnicId: user?.hidden.vnic ?? object.inputs.vnicId ?? "",
-      };
-    },
-    delete(object) {
-      const user = instanceOf(cloud, object);
-      const refusal = ociError(
-        "409-IncorrectState",
-        `The private IP ${object.id} is the primary one of a VNIC and cannot be deleted.`,
-        "PrivateIp",
-      );
-      cloud.assertUnused(user ? [user] : [], refusal.message);
-      const parent = cloud.get(SUBNET, object.hidden.subnet);
-      if (parent) cloud.store.release(segmentOf(String(parent.inputs.vcnId)), object.id);
-    },
-  };
-
   return {
     [VCN]: vcn,
     [INTERNET_GATEWAY]: internetGateway,
     [ROUTE_TABLE]: routeTable,
     [SUBNET]: subnet,
-    [PRIVATE_IP]: privateIp,
   };
 }
 
 const rulesOf = (table: CloudObject): Props[] => (table.inputs.routeRules ?? []) as Props[];
-
-/** The instance whose primary VNIC has the private IP. */
-export const instanceOf = (cloud: Cloud, privateIp: CloudObject): CloudObject | undefined =>
-  cloud.list(INSTANCE).find((one) => one.hidden.privateIp === privateIp.id);
-
-/** The first two addresses and the last one of every subnet are Oracle's. */
-export function takePrivateAddress(cloud: Cloud, subnet: CloudObject, holder: string, wish?: string): string {
-  const lease = {
-    ...{ pool: segmentOf(String(subnet.inputs.vcnId)), range: String(subnet.inputs.cidrBlock), holder, wish },
-    keep: { first: 2, last: 1 },
-  };
-  return takeAddress(cloud.store, lease, (why) =>
-    ociError(
-      why === "full" ? "400-LimitExceeded" : "400-InvalidParameter",
-      {
-        taken: `Private IP address ${wish} is already in use.`,
-        outside: `Private IP address ${wish} is not in the subnet's CIDR or is reserved.`,
-        full: `Subnet ${subnet.id} has no private IP address left.`,
-      }[why],
-      "PrivateIp",
-    ),
-  );
-}
 
 /** Whether the subnet's route table sends the rest of the world to an enabled internet gateway. */
 export function reachesInternet(cloud: Cloud, subnet: CloudObject): boolean {

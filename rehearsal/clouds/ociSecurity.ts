@@ -17,6 +17,7 @@ import {
   VCN,
 } from "./ociNetwork";
 import type { CloudObject } from "./store";
+import { text } from "../plugins/text";
 
 export const NSG_RULE = "oci:Core/networkSecurityGroupSecurityRule:NetworkSecurityGroupSecurityRule";
 const DEFAULT_SECURITY_LIST = "oci:Core/defaultSecurityList:DefaultSecurityList";
@@ -86,7 +87,7 @@ export function ociSecurityKinds(cloud: Cloud): Record<string, CloudKind> {
     required: ["manageDefaultResourceId"],
     replaceOn: ["manageDefaultResourceId"],
     computed: ["state", "timeCreated", "displayName", "compartmentId"],
-    newId: (inputs) => String(inputs.manageDefaultResourceId),
+    newId: (inputs) => text(inputs.manageDefaultResourceId),
     create(object) {
       if (!cloud.list(VCN).some((vcn) => vcn.computed.defaultSecurityListId === object.id))
         throw notFound("SecurityList");
@@ -117,7 +118,7 @@ function ruleFailures(inputs: Props): Failure[] {
     });
   const cidr = (sourceType ?? "CIDR_BLOCK") === "CIDR_BLOCK" && source !== undefined && !isUnknown(source);
   if (cidr && !isNetwork(source))
-    failures.push({ property: "source", reason: `"${String(source)}" is not a valid CIDR block` });
+    failures.push({ property: "source", reason: `"${text(source)}" is not a valid CIDR block` });
   return failures;
 }
 
@@ -128,7 +129,7 @@ export function inboundRules(cloud: Cloud, instance: CloudObject): FirewallRule[
     .list(NSG_RULE)
     .filter(
       ({ complete, inputs }) =>
-        complete && inputs.direction === "INGRESS" && groups.includes(String(inputs.networkSecurityGroupId)),
+        complete && inputs.direction === "INGRESS" && groups.includes(text(inputs.networkSecurityGroupId)),
     )
     .map(({ inputs }) => toRule(inputs, sourcesOf(cloud, inputs), portsOf(inputs)));
   return [...fromGroups, ...listRules(cloud, instance)].filter((one) => one !== undefined);
@@ -143,21 +144,21 @@ function listRules(cloud: Cloud, instance: CloudObject): (FirewallRule | undefin
     // What a VCN's default list lets in when nobody has changed it: SSH and some ICMP from everywhere.
     if (!own) return ["tcp", "icmp"].map((protocol) => firewallRule(protocol, { from: 22, to: 22 }, ["0.0.0.0/0"]));
     return ((own.inputs.ingressSecurityRules ?? []) as Props[]).map((one) =>
-      toRule(one, [String(one.source)], listPortsOf(one)),
+      toRule(one, [text(one.source)], listPortsOf(one)),
     );
   });
 }
 
 const toRule = (inputs: Props, sources: string[], ports: { from: number; to: number }): FirewallRule | undefined =>
-  sources.length === 0 ? undefined : firewallRule(PROTOCOLS[String(inputs.protocol)] ?? "", ports, sources);
+  sources.length === 0 ? undefined : firewallRule(PROTOCOLS[text(inputs.protocol)] ?? "", ports, sources);
 
 const sourcesOf = (cloud: Cloud, inputs: Props): string[] =>
   inputs.sourceType === "NETWORK_SECURITY_GROUP"
     ? cloud
         .list(INSTANCE)
-        .filter((one) => one.complete && nsgsOf(one).includes(String(inputs.source)))
-        .map((one) => `${String(one.computed.privateIp)}/32`)
-    : [String(inputs.source)];
+        .filter((one) => one.complete && nsgsOf(one).includes(text(inputs.source)))
+        .map((one) => `${text(one.computed.privateIp)}/32`)
+    : [text(inputs.source)];
 
 function portsOf(inputs: Props): { from: number; to: number } {
   const options = (inputs.tcpOptions ?? inputs.udpOptions) as Props | undefined;

@@ -60,9 +60,11 @@ export class Store {
     return this.content.objects.find((object) => object.cloud === cloud && object.type === type && object.id === id);
   }
 
-  /** Oldest first. */
-  list(cloud: string, type?: string): CloudObject[] {
-    return this.content.objects.filter((object) => object.cloud === cloud && (!type || object.type === type));
+  /** Oldest first; of every cloud and type unless told. */
+  list(cloud?: string, type?: string): CloudObject[] {
+    return this.content.objects.filter(
+      (object) => (!cloud || object.cloud === cloud) && (!type || object.type === type),
+    );
   }
 
   put(object: CloudObject): void {
@@ -96,6 +98,7 @@ export class Store {
   /** What somebody does to the object behind the program's back: a refresh shows it. */
   drift(object: CloudObject, changes: Props): void {
     Object.assign(object.inputs, changes);
+    for (const key of Object.keys(changes)) delete object.computed[key];
     this.save();
   }
 
@@ -142,7 +145,8 @@ export class Store {
   /** Forgets a pool with its network. */
   dropPool(pool: string): void {
     delete this.content.addresses[pool];
-    delete this.content.cursors[pool];
+    for (const key of Object.keys(this.content.cursors))
+      if (key.startsWith(`${pool} `)) delete this.content.cursors[key];
     this.save();
   }
 

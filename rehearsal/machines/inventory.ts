@@ -99,7 +99,8 @@ async function removeNamespaces(names: WorldNames): Promise<void> {
 }
 
 async function findNamespaces(names: WorldNames): Promise<string[]> {
-  return (await namespaces()).filter((name) => name === names.router || name.startsWith(names.machinePrefix));
+  const ours = (name: string): boolean => name === names.router || name.startsWith(names.machinePrefix);
+  return (await namespaces()).filter((name) => ours(name) && name !== names.hostNamespace);
 }
 
 async function removeHostLink(names: WorldNames): Promise<void> {

@@ -50,6 +50,9 @@ export async function createLink(names: WorldNames, segment: Segment, host: Host
   if (host.publicMode === "interface") inside.push("link set eth0 up");
   else inside.push(`route add default via ${firstAddress(segment.cidr)} dev eth0`);
   await ipBatch(machine, inside);
+  // A checksum left to the "hardware" of a veth is still open inside a tunnel's packet when the router translates its
+  // addresses, and the kernel then spoils the outer one: pings pass, TCP through a vxlan cable does not.
+  await command("ethtool", ["-K", "eth0", "tx", "off"], { namespace: machine });
 }
 
 /** Gives a machine on whose own interface public addresses lie the one it has now; translated ones are the router's. */

@@ -46,7 +46,7 @@ function hasSecret(value: unknown): boolean {
 }
 
 /** The message's JSON as the engine wrote it, marks included. */
-export const decode = (struct: Struct | undefined): Props => (struct ? (struct.toJavaScript() as Props) : {});
+export const decode = (struct: Struct | undefined): Props => struct?.toJavaScript() ?? {};
 
 /** Without the marks: what a kind works with. Unknown values of every type become UNKNOWN. */
 export function unwrap(value: unknown): unknown {

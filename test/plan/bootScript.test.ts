@@ -44,14 +44,17 @@ const documents = (text: string) => parseAllDocuments(text).map((document) => do
 describe("the boot script", () => {
   const all = Object.values(plan.clusters).map(server).concat(worker(plan.primary));
 
-  test.each(all.map((input) => [input.node.name, input] as const))("of %s is valid bash within the smallest cloud's limit", (_, input) => {
-    const script = renderBootScript(input);
-    expect(script.startsWith("#!/bin/bash\n")).toBe(true);
-    expect(Buffer.byteLength(script)).toBeLessThan(BOOT_SCRIPT_LIMIT_BYTES);
-    const { status, stderr } = bash(script, "-n");
-    expect(stderr).toBe("");
-    expect(status).toBe(0);
-  });
+  test.each(all.map((input) => [input.node.name, input] as const))(
+    "of %s is valid bash within the smallest cloud's limit",
+    (_, input) => {
+      const script = renderBootScript(input);
+      expect(script.startsWith("#!/bin/bash\n")).toBe(true);
+      expect(Buffer.byteLength(script)).toBeLessThan(BOOT_SCRIPT_LIMIT_BYTES);
+      const { status, stderr } = bash(script, "-n");
+      expect(stderr).toBe("");
+      expect(status).toBe(0);
+    },
+  );
 
   test("of a server has kubeadm make the planned cluster with the CA made beforehand", () => {
     const script = renderBootScript(server(plan.primary));
@@ -64,7 +67,11 @@ describe("the boot script", () => {
     expect(cluster).toMatchObject({
       kubernetesVersion: "v1.37.2",
       controlPlaneEndpoint: "api.oregon.archipelago.internal:6443",
-      networking: { podSubnet: "10.129.0.0/16", serviceSubnet: "10.193.0.0/16", dnsDomain: "oregon.archipelago.internal" },
+      networking: {
+        podSubnet: "10.129.0.0/16",
+        serviceSubnet: "10.193.0.0/16",
+        dnsDomain: "oregon.archipelago.internal",
+      },
       apiServer: { certSANs: ["api.oregon.archipelago.internal", "198.51.100.4"] },
     });
     expect(kubelet?.kind).toBe("KubeletConfiguration");
@@ -105,17 +112,23 @@ describe("the boot script", () => {
   });
 
   test("that is too long is refused rather than cut off by a cloud", () => {
-    expect(() => renderBootScript({ ...server(plan.primary), caCert: "x".repeat(BOOT_SCRIPT_LIMIT_BYTES) } as BootInput)).toThrow(
-      /oregon-server: \d+ bytes, at most 16384/,
-    );
+    expect(() =>
+      renderBootScript({ ...server(plan.primary), caCert: "x".repeat(BOOT_SCRIPT_LIMIT_BYTES) } as BootInput),
+    ).toThrow(/oregon-server: \d+ bytes, at most 16384/);
   });
 
   test("finds the one address inside the node range among many", () => {
     const script = renderBootScript(server(plan.clusters.tokyo!));
-    const functions = script.slice(script.indexOf("number()"), script.indexOf("[ -r /etc")) + script.slice(script.indexOf("find_address()"), script.indexOf("await 180"));
+    const functions =
+      script.slice(script.indexOf("number()"), script.indexOf("[ -r /etc")) +
+      script.slice(script.indexOf("find_address()"), script.indexOf("await 180"));
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 126 }), fc.nat(3), (last, position) => {
-        const lines = ["1: eth0    inet 198.18.5.9/24 scope global eth0", "2: cni0    inet 10.70.0.129/25 scope global cni0", "3: eth2    inet 10.71.0.4/25 scope global eth2"];
+        const lines = [
+          "1: eth0    inet 198.18.5.9/24 scope global eth0",
+          "2: cni0    inet 10.70.0.129/25 scope global cni0",
+          "3: eth2    inet 10.71.0.4/25 scope global eth2",
+        ];
         lines.splice(position, 0, `4: eth1    inet 10.70.0.${last}/25 brd 10.70.0.127 scope global eth1`);
         const pretend = `ip() { printf '%s\\n' ${lines.map((line) => `'${line}'`).join(" ")}; }`;
         const run = `STATE=$(mktemp -d); NODE_CIDR=10.70.0.0/25\n${pretend}\n${functions}\nfind_address; cat $STATE/address; rm -r $STATE`;

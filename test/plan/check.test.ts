@@ -19,7 +19,10 @@ describe("the tree's own topology", () => {
   });
 
   test("asks for what nobody but the user can know", () => {
-    expect(places({ adminCidrs: [], clusters: { ashburn: { account: null } } })).toEqual(["clusters.ashburn.account", "adminCidrs"]);
+    expect(places({ adminCidrs: [], clusters: { ashburn: { account: null } } })).toEqual([
+      "clusters.ashburn.account",
+      "adminCidrs",
+    ]);
   });
 });
 
@@ -28,7 +31,10 @@ describe("a bad topology", () => {
     const bad = topologyWith({
       domain: "internal",
       database: { replicas: 2 },
-      clusters: { oregon: { podCidr: "10.128.0.0/16" }, london: { cloud: "cirrus", nodes: { server: { gateway: false } } } },
+      clusters: {
+        oregon: { podCidr: "10.128.0.0/16" },
+        london: { cloud: "cirrus", nodes: { server: { gateway: false } } },
+      },
     });
     let thrown: unknown;
     try {
@@ -39,20 +45,28 @@ describe("a bad topology", () => {
     expect(thrown).toBeInstanceOf(UserError);
     const { message, remedy } = thrown as UserError;
     expect(message).toContain("5 things are wrong");
-    expect(message).toContain('database.replicas: 2; allowed: 3 to 9 a region');
-    expect(message).toContain("clusters.london.cloud: cirrus; allowed: aws, oci, vultr, equinix-metal, civo, linode. Do: choose");
+    expect(message).toContain("database.replicas: 2; allowed: 3 to 9 a region");
+    expect(message).toContain(
+      "clusters.london.cloud: cirrus; allowed: aws, oci, vultr, equinix-metal, civo, linode. Do: choose",
+    );
     expect(message).toContain("clusters.london.nodes: no gateway");
-    expect(message).toContain("clusters.broker.podCidr and clusters.oregon.podCidr: 10.128.0.0/16 overlaps 10.128.0.0/16");
+    expect(message).toContain(
+      "clusters.broker.podCidr and clusters.oregon.podCidr: 10.128.0.0/16 overlaps 10.128.0.0/16",
+    );
     expect(remedy).toContain("stacks/topology.ts");
   });
 
   test("is refused where two ranges of the fleet overlap, and nowhere else", () => {
-    const range = fc.tuple(fc.nat(255), fc.integer({ min: 16, max: 20 })).map(([octet, prefix]) => `10.${octet}.0.0/${prefix}`);
+    const range = fc
+      .tuple(fc.nat(255), fc.integer({ min: 16, max: 20 }))
+      .map(([octet, prefix]) => `10.${octet}.0.0/${prefix}`);
     fc.assert(
       fc.property(range, (podCidr) => {
         const topology = topologyWith({ clusters: { tokyo: { podCidr } } });
         const others = Object.entries(topology.clusters).flatMap(([name, cluster]) =>
-          name === "tokyo" ? [cluster.serviceCidr, cluster.nodeCidr] : [cluster.podCidr, cluster.serviceCidr, cluster.nodeCidr],
+          name === "tokyo"
+            ? [cluster.serviceCidr, cluster.nodeCidr]
+            : [cluster.podCidr, cluster.serviceCidr, cluster.nodeCidr],
         );
         const clashes = others.filter((other) => overlaps(parseCidr(podCidr)!, parseCidr(other)!));
         expect(checkTopology(topology)).toHaveLength(clashes.length);
@@ -61,20 +75,56 @@ describe("a bad topology", () => {
   });
 
   test.each([
-    ["a range that does not begin at its first address", { clusters: { oregon: { nodeCidr: "10.20.0.1/24" } } }, "clusters.oregon.nodeCidr"],
-    ["a pod range too small for a node", { clusters: { oregon: { podCidr: "10.129.0.0/25" } } }, "clusters.oregon.podCidr"],
-    ["a range the internet does not route", { clusters: { oregon: { nodeCidr: "169.254.8.0/24" } } }, "clusters.oregon.nodeCidr"],
-    ["an upper-case cluster name", { clusters: { Tokyo: topologyWith().clusters.tokyo, tokyo: null } }, "clusters.Tokyo"],
-    ["a node name that is no label", { clusters: { oregon: { nodes: { worker_2: { role: "worker" } } } } }, "clusters.oregon.nodes.worker_2"],
+    [
+      "a range that does not begin at its first address",
+      { clusters: { oregon: { nodeCidr: "10.20.0.1/24" } } },
+      "clusters.oregon.nodeCidr",
+    ],
+    [
+      "a pod range too small for a node",
+      { clusters: { oregon: { podCidr: "10.129.0.0/25" } } },
+      "clusters.oregon.podCidr",
+    ],
+    [
+      "a range the internet does not route",
+      { clusters: { oregon: { nodeCidr: "169.254.8.0/24" } } },
+      "clusters.oregon.nodeCidr",
+    ],
+    [
+      "an upper-case cluster name",
+      { clusters: { Tokyo: topologyWith().clusters.tokyo, tokyo: null } },
+      "clusters.Tokyo",
+    ],
+    [
+      "a node name that is no label",
+      { clusters: { oregon: { nodes: { worker_2: { role: "worker" } } } } },
+      "clusters.oregon.nodes.worker_2",
+    ],
     ["two servers", { clusters: { oregon: { nodes: { "server-2": { role: "server" } } } } }, "clusters.oregon.nodes"],
     ["no server", { clusters: { broker: { nodes: { server: { role: "worker" } } } } }, "clusters.broker.nodes"],
     ["two primaries", { clusters: { tokyo: { primary: true } } }, "clusters.*.primary"],
     ["no primary", { clusters: { oregon: { primary: false } } }, "clusters.*.primary"],
     ["no broker", { clusters: { broker: null } }, "clusters.*.role"],
-    ["a broker whose address is not known before boot", { clusters: { broker: { cloud: "civo" } } }, "clusters.broker.cloud"],
-    ["a gateway in the broker", { clusters: { broker: { nodes: { server: { gateway: true } } } } }, "clusters.broker.nodes.server.gateway"],
-    ["zones where there are none", { clusters: { london: { nodes: { server: { zone: "a" } } } } }, "clusters.london.nodes.server.zone"],
-    ["AWS nodes in two zones", { clusters: { oregon: { nodes: { server: { zone: "us-west-2a" } } } } }, "clusters.oregon.nodes.*.zone"],
+    [
+      "a broker whose address is not known before boot",
+      { clusters: { broker: { cloud: "civo" } } },
+      "clusters.broker.cloud",
+    ],
+    [
+      "a gateway in the broker",
+      { clusters: { broker: { nodes: { server: { gateway: true } } } } },
+      "clusters.broker.nodes.server.gateway",
+    ],
+    [
+      "zones where there are none",
+      { clusters: { london: { nodes: { server: { zone: "a" } } } } },
+      "clusters.london.nodes.server.zone",
+    ],
+    [
+      "AWS nodes in two zones",
+      { clusters: { oregon: { nodes: { server: { zone: "us-west-2a" } } } } },
+      "clusters.oregon.nodes.*.zone",
+    ],
     ["a misspelt field", { clusters: { oregon: { palce: "x" } } }, "clusters.oregon.palce"],
     ["a text for a number", { database: { replicas: "3" } }, "database.replicas"],
     ["a missing field", { clusters: { oregon: { place: null } } }, "clusters.oregon.place"],
@@ -107,7 +157,9 @@ describe("a bad topology", () => {
 
   test("has too many nodes for its subnet told as such", () => {
     const workers = Object.fromEntries([...Array(12).keys()].map((index) => [`worker-${index}`, { role: "worker" }]));
-    const finding = only({ clusters: { oregon: { nodeCidr: "10.20.0.0/28", nodes: { "worker-1": null, ...workers } } } });
+    const finding = only({
+      clusters: { oregon: { nodeCidr: "10.20.0.0/28", nodes: { "worker-1": null, ...workers } } },
+    });
     expect(finding).toMatchObject({ place: "clusters.oregon.nodeCidr", allowed: "at most 11 nodes" });
   });
 });

@@ -37,7 +37,9 @@ describe("the plan of the fleet", () => {
   test("puts every replica of a region on exactly one node, workers first, evenly", () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 6 }), fc.integer({ min: 3, max: 9 }), (workers, replicas) => {
-        const nodes = Object.fromEntries([...Array(workers).keys()].map((index) => [`worker-${index}`, { role: "worker" }]));
+        const nodes = Object.fromEntries(
+          [...Array(workers).keys()].map((index) => [`worker-${index}`, { role: "worker" }]),
+        );
         const { regions } = planWith({ database: { replicas }, clusters: { london: { nodes } } });
         const { nodes: planned } = regions.find((region) => region.name === "london")!;
         const held = planned.flatMap((node) => node.replicas).sort((a, b) => a - b);
@@ -108,7 +110,8 @@ describe("the Corefile", () => {
     const text = renderCorefile(primary, ["/etc/resolv.conf"]);
     expect(text).toContain("kubernetes oregon.archipelago.internal in-addr.arpa");
     expect(text).toContain("forward . /etc/resolv.conf");
-    for (const peer of primary.peers) expect(text).toContain(`${peer.suffix}:53 {\n    errors\n    forward . ${peer.dnsAddress}\n}`);
+    for (const peer of primary.peers)
+      expect(text).toContain(`${peer.suffix}:53 {\n    errors\n    forward . ${peer.dnsAddress}\n}`);
   });
 
   test("asks nobody for foreign names where there is no upstream", () => {

@@ -12,7 +12,10 @@ describe("the topology of the tree", () => {
     folder = fs.mkdtempSync(path.join(os.tmpdir(), "topology-"));
     const files = fs.readdirSync(PROJECT_FOLDER).filter((file) => /^Pulumi.*\.yaml$/.test(file));
     for (const file of files) fs.copyFileSync(path.join(PROJECT_FOLDER, file), path.join(folder, file));
-    fs.appendFileSync(path.join(folder, "Pulumi.yaml"), "config:\n  archipelago:fleet:\n    value:\n      adminCidrs: [203.0.113.7/32]\n");
+    fs.appendFileSync(
+      path.join(folder, "Pulumi.yaml"),
+      "config:\n  archipelago:fleet:\n    value:\n      adminCidrs: [203.0.113.7/32]\n",
+    );
     write("Pulumi.ashburn.yaml", "config:\n  archipelago:cluster:\n    account: ocid1.compartment.oc1..example\n");
   });
   afterEach(() => fs.rmSync(folder, { recursive: true }));
@@ -23,7 +26,10 @@ describe("the topology of the tree", () => {
   });
 
   test("is laid over by the stack files, and those by the overlay", () => {
-    write("Pulumi.london.yaml", "config:\n  archipelago:cluster:\n    cloud: aws\n    place: eu-west-2\n    nodeCidr: 10.40.0.0/24\n");
+    write(
+      "Pulumi.london.yaml",
+      "config:\n  archipelago:cluster:\n    cloud: aws\n    place: eu-west-2\n    nodeCidr: 10.40.0.0/24\n",
+    );
     write("overlay.json", JSON.stringify({ upstreamDns: [], clusters: { london: { place: "eu-west-1" } } }));
     const topology = load(path.join(folder, "overlay.json"));
     expect(topology.clusters.london).toMatchObject({ cloud: "aws", place: "eu-west-1", nodeCidr: "10.40.0.0/24" });

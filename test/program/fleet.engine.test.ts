@@ -6,7 +6,8 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { chooseEngine } from "../../harness/engine";
 import { runDown, runPreview, runUp } from "../../harness/fleet";
-import { prepareProject, rootFolder } from "../../harness/project";
+import { prepareProject } from "../../harness/project";
+import { PROJECT_FOLDER } from "../../harness/topology";
 import { obtainArtifacts } from "../../rehearsal/artifacts";
 import { cloudPackages } from "../../rehearsal/clouds";
 import { Store } from "../../rehearsal/clouds/store";
@@ -52,7 +53,7 @@ describe("the program, by the real engine, on emulated clouds without machines",
       ARCHIPELAGO_MANIFESTS: artifacts.manifestsFolder,
       ARCHIPELAGO_PROJECT: join(folder, "project"),
     });
-    prepareProject(rootFolder, join(folder, "project"));
+    prepareProject(PROJECT_FOLDER, join(folder, "project"));
     pulumi = (await chooseEngine()).path;
   });
 

@@ -6,7 +6,7 @@ import type { createRegion as CreateRegion } from "../../stacks/region";
 import type { Join } from "../../plan/join";
 import type { Plan } from "../../plan/types";
 
-const require = createRequire(import.meta.url);
+const require = createRequire(__filename);
 
 export interface Seen {
   type: string;
@@ -27,12 +27,34 @@ export const JOIN: Join = {
 const PUBLIC_KEY = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n";
 
 /** What the clouds would answer. */
-function outputsOf(type: string, name: string, inputs: Record<string, unknown>, join: unknown): Record<string, unknown> {
+function outputsOf(
+  type: string,
+  name: string,
+  inputs: Record<string, unknown>,
+  join: unknown,
+): Record<string, unknown> {
   if (type === "pulumi:pulumi:StackReference") return { outputs: join === undefined ? {} : { [`join-${name}`]: join } };
-  if (type.startsWith("tls:")) return { privateKeyPem: `KEY ${name}`, publicKeyPem: PUBLIC_KEY, certPem: `CERT ${name}`, certRequestPem: "REQUEST" };
+  if (type.startsWith("tls:"))
+    return {
+      privateKeyPem: `KEY ${name}`,
+      publicKeyPem: PUBLIC_KEY,
+      certPem: `CERT ${name}`,
+      certRequestPem: "REQUEST",
+    };
   if (type.startsWith("random:")) return { result: "abcdefghijklmnopqrstuv", base64: "cHNr" };
-  const addresses = { privateIp: "10.0.0.2", internalIp: "10.0.0.2", accessPrivateIpv4: "10.0.0.2", ipAddress: "198.51.100.8" };
-  const outside = { publicIp: "198.51.100.9", mainIp: "198.51.100.9", accessPublicIpv4: "198.51.100.9", ipv4s: ["198.51.100.9"], subnet: "198.51.100.9" };
+  const addresses = {
+    privateIp: "10.0.0.2",
+    internalIp: "10.0.0.2",
+    accessPrivateIpv4: "10.0.0.2",
+    ipAddress: "198.51.100.8",
+  };
+  const outside = {
+    publicIp: "198.51.100.9",
+    mainIp: "198.51.100.9",
+    accessPublicIpv4: "198.51.100.9",
+    ipv4s: ["198.51.100.9"],
+    subnet: "198.51.100.9",
+  };
   const isKubernetes = type.startsWith("kubernetes:");
   if (isKubernetes && type.endsWith(":Secret")) return { data: { token: "dG9rZW4=", "ca.crt": "Q0E=" } };
   return isKubernetes ? {} : { ...addresses, ...outside, interfaces: inputs.interfaces ?? [] };
@@ -48,7 +70,11 @@ export interface StackRun {
  *
  * @param join what the broker stack's output is; default: a whole entry.
  */
-export async function runStack(plan: Plan, stack: string, options: { join?: unknown; preview?: boolean } = {}): Promise<StackRun> {
+export async function runStack(
+  plan: Plan,
+  stack: string,
+  options: { join?: unknown; preview?: boolean } = {},
+): Promise<StackRun> {
   const join = "join" in options ? options.join : JOIN;
   const seen: Seen[] = [];
   await pulumi.runtime.setMocks(
@@ -57,7 +83,12 @@ export async function runStack(plan: Plan, stack: string, options: { join?: unkn
       newResource: ({ type, name, inputs, provider }) => {
         seen.push({ type, name, inputs: inputs as Record<string, unknown>, provider });
         const id = type.startsWith("linode:") ? "42" : `${name}-id`;
-        const outputs = outputsOf(type, type === "pulumi:pulumi:StackReference" ? stack : name, inputs as Record<string, unknown>, join);
+        const outputs = outputsOf(
+          type,
+          type === "pulumi:pulumi:StackReference" ? stack : name,
+          inputs as Record<string, unknown>,
+          join,
+        );
         return { id, state: { ...(inputs as Record<string, unknown>), ...outputs } };
       },
     },
@@ -82,9 +113,11 @@ export async function runStack(plan: Plan, stack: string, options: { join?: unkn
 }
 
 function answer(token: string): Record<string, unknown> {
+  if (token === "pulumi:pulumi:readStackOutputs") return {};
   if (token === "aws:ec2/getAmi:getAmi") return { id: "ami-1" };
   if (token === "oci:Core/getImages:getImages") return { images: [{ id: "image-1" }] };
-  if (token === "oci:Identity/getAvailabilityDomains:getAvailabilityDomains") return { availabilityDomains: [{ name: "AD-1" }] };
+  if (token === "oci:Identity/getAvailabilityDomains:getAvailabilityDomains")
+    return { availabilityDomains: [{ name: "AD-1" }] };
   if (token === "vultr:index/getOs:getOs") return { id: "2284" };
   if (token.startsWith("civo:")) return { templates: [{ id: "image-1" }] };
   throw new Error(`unexpected call ${token}`);

@@ -1,3 +1,5 @@
+// x509 needs the metadata API before it is loaded
+import "reflect-metadata";
 import { webcrypto } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import type { FirewallRule, Machines, MachineSpec, Segment } from "../../rehearsal/machines/contract";

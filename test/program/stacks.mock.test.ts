@@ -27,7 +27,8 @@ const MACHINES: Record<string, (inputs: Record<string, any>) => string> = {
   "oci:Core/instance:Instance": (inputs) => Buffer.from(inputs.metadata.user_data, "base64").toString(),
   "vultr:index/instance:Instance": (inputs) => inputs.userData,
   "civo:index/instance:Instance": (inputs) => inputs.script,
-  "linode:index/instance:Instance": (inputs) => Buffer.from(inputs.metadatas[0].userData, "base64").toString(),
+  "linode:index/instance:Instance": (inputs) =>
+    zlib.gunzipSync(Buffer.from(inputs.metadatas[0].userData, "base64")).toString(),
   "equinix-metal:index/device:Device": (inputs) => inputs.userData,
 };
 const machinesOf = ({ seen }: StackRun) => seen.filter(({ type }) => type in MACHINES);
@@ -36,29 +37,34 @@ describe.each([
   ["live", plan],
   ["rehearsed", metal],
 ])("the %s program", (_, fleet) => {
-  test.each(STACKS)("makes in %s one machine for each planned node, named after it, with a boot script as user data", async (stack) => {
-    const run = await runStack(fleet, stack);
-    const machines = machinesOf(run);
-    expect(machines.map(({ name }) => name)).toEqual(fleet.clusters[stack]!.nodes.map((node) => node.name));
-    for (const { type, name, inputs } of machines) {
-      const script = MACHINES[type]!(opened(inputs) as Record<string, any>);
-      expect(script.startsWith("#!/bin/bash\n")).toBe(true);
-      expect(script).toContain(`NODE='${name}'`);
-      const unsealed = JSON.stringify(struckOut(inputs));
-      for (const secret of ["abcdef.ghijklmnopqrstuv", "KEY "]) {
-        expect(unsealed).not.toContain(secret);
-        expect(unsealed).not.toContain(Buffer.from(secret).toString("base64").slice(0, -2));
+  test.each(STACKS)(
+    "makes in %s one machine for each planned node, named after it, with a boot script as user data",
+    async (stack) => {
+      const run = await runStack(fleet, stack);
+      const machines = machinesOf(run);
+      expect(machines.map(({ name }) => name)).toEqual(fleet.clusters[stack]!.nodes.map((node) => node.name));
+      for (const { type, name, inputs } of machines) {
+        const script = MACHINES[type]!(opened(inputs) as Record<string, any>);
+        expect(script.startsWith("#!/bin/bash\n")).toBe(true);
+        expect(script).toContain(`NODE='${name}'`);
+        const unsealed = JSON.stringify(struckOut(inputs));
+        for (const secret of ["abcdef.ghijklmnopqrstuv", "KEY "]) {
+          expect(unsealed).not.toContain(secret);
+          expect(unsealed).not.toContain(Buffer.from(secret).toString("base64").slice(0, -2));
+        }
+        expect(unsealed).not.toContain("#!/bin/bash");
       }
-      expect(unsealed).not.toContain("#!/bin/bash");
-    }
-  });
+    },
+  );
 
   test.each(STACKS)("gives %s no two resources of one type and name, and none named by position", async (stack) => {
     const { seen } = await runStack(fleet, stack);
     const identities = seen.map(({ type, name }) => `${type} ${name}`);
     expect(new Set(identities).size).toBe(identities.length);
     // Replicas and workers carry numbers of their own; nothing else may.
-    const numbered = identities.filter((each) => /-\d+$/.test(each) && !/worker-1$|volume-\d$|-(24|25|32|0)$/.test(each));
+    const numbered = identities.filter(
+      (each) => /-\d+$/.test(each) && !/worker-1$|volume-\d$|-(24|25|32|0)$/.test(each),
+    );
     expect(numbered).toEqual([]);
   });
 
@@ -91,7 +97,7 @@ describe("a region's stack", () => {
     const both = (text: string) => [text, Buffer.from(text).toString("base64")];
     const secrets = [...both(JOIN.brokerToken), ...both(JOIN.database.nodeKey)];
     const holds = (inputs: unknown) => secrets.filter((secret) => JSON.stringify(inputs).includes(secret)).length;
-    expect(seen.filter(({ inputs }) => holds(opened(inputs)) > 0).length).toBeGreaterThan(2);
+    expect(seen.filter(({ inputs }) => holds(opened(inputs)) > 0).length).toBeGreaterThan(1);
     expect(seen.filter(({ inputs }) => holds(struckOut(inputs)) > 0)).toEqual([]);
   });
 
@@ -121,9 +127,14 @@ describe("a region's stack", () => {
 
   test("gives flannel the cluster's range and the address the kubelet uses", async () => {
     const { seen } = await runStack(plan, "tokyo");
-    const flannel = seen.filter(({ name }) => name.startsWith("flannel-")).map(({ inputs }) => opened(inputs) as Record<string, any>);
+    const flannel = seen
+      .filter(({ name }) => name.startsWith("flannel-"))
+      .map(({ inputs }) => opened(inputs) as Record<string, any>);
     const config = flannel.find(({ kind }) => kind === "ConfigMap");
-    expect(JSON.parse(config?.data["net-conf.json"])).toMatchObject({ Network: "10.132.0.0/16", Backend: { Type: "vxlan" } });
+    expect(JSON.parse(config?.data["net-conf.json"])).toMatchObject({
+      Network: "10.132.0.0/16",
+      Backend: { Type: "vxlan" },
+    });
     const [container] = flannel.find(({ kind }) => kind === "DaemonSet")?.spec.template.spec.containers;
     expect(container.args).toEqual(["--ip-masq", "--kube-subnet-mgr", "--iface=$(NODE_IP)"]);
     expect(container.env.at(-1)).toEqual({ name: "NODE_IP", valueFrom: { fieldRef: { fieldPath: "status.hostIP" } } });

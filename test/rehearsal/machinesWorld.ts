@@ -57,7 +57,8 @@ export class TestWorld {
     public machines: PodmanMachines,
   ) {}
 
-  static async create(tag: string, ranges: string[]): Promise<TestWorld> {
+  /** @param image Machine image to boot; undefined: network namespaces only. */
+  static async create(tag: string, ranges: string[], image?: string): Promise<TestWorld> {
     const names = testNames(tag);
     const stateFolder = await mkdtemp(join(tmpdir(), `${tag}-`));
     const host = names.hostNamespace ?? "";
@@ -70,7 +71,8 @@ export class TestWorld {
       ranges.map((cidr) => ({ cidr, use: "nodes" })),
       names,
     );
-    const machines = new PodmanMachines({ stateFolder, image: "none", names, containers: noContainers });
+    const containers = image === undefined ? noContainers : undefined;
+    const machines = new PodmanMachines({ stateFolder, image: image ?? "none", names, containers });
     return new TestWorld(names, stateFolder, guard, machines);
   }
 

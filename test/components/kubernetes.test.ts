@@ -1,3 +1,4 @@
+import "reflect-metadata";
 import * as crypto from "node:crypto";
 import * as https from "node:https";
 import type { AddressInfo } from "node:net";
@@ -67,16 +68,22 @@ describe("the wait for a cluster", () => {
     intervalSeconds: 0.05,
     ...over,
   });
-  const nodes = (...names: string[]) => ({ status: 200, body: JSON.stringify({ items: names.map((name) => ({ metadata: { name } })) }) });
+  const nodes = (...names: string[]) => ({
+    status: 200,
+    body: JSON.stringify({ items: names.map((name) => ({ metadata: { name } })) }),
+  });
 
   beforeAll(async () => {
     pki = await createPki();
-    server = https.createServer({ ...pki.server, ca: pki.ca, requestCert: true, rejectUnauthorized: true }, (request, response) => {
-      const name = (request.socket as TLSSocket).getPeerCertificate().subject.CN;
-      requests.push(`${String(name)} ${request.url}`);
-      const { status, body } = respond(request.url ?? "");
-      response.writeHead(status).end(body);
-    });
+    server = https.createServer(
+      { ...pki.server, ca: pki.ca, requestCert: true, rejectUnauthorized: true },
+      (request, response) => {
+        const name = (request.socket as TLSSocket).getPeerCertificate().subject.CN;
+        requests.push(`${String(name)} ${request.url}`);
+        const { status, body } = respond(request.url ?? "");
+        response.writeHead(status).end(body);
+      },
+    );
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   });
   afterAll(() => void server.close());
@@ -85,24 +92,36 @@ describe("the wait for a cluster", () => {
     requests = [];
     let round = 0;
     respond = (path) => {
-      if (path === "/readyz") return ++round > 1 ? { status: 200, body: "ok" } : { status: 500, body: "[+]ping ok\n[-]etcd failed: reason withheld\n" };
+      if (path === "/readyz")
+        return ++round > 1
+          ? { status: 200, body: "ok" }
+          : { status: 500, body: "[+]ping ok\n[-]etcd failed: reason withheld\n" };
       return round > 2 ? nodes("oregon-server", "oregon-worker-1", "stranger") : nodes("oregon-server");
     };
     await awaitCluster(input());
-    expect(requests).toEqual(["admin /readyz", "admin /readyz", "admin /api/v1/nodes", "admin /readyz", "admin /api/v1/nodes"]);
+    expect(requests).toEqual([
+      "admin /readyz",
+      "admin /readyz",
+      "admin /api/v1/nodes",
+      "admin /readyz",
+      "admin /api/v1/nodes",
+    ]);
   });
 
   test("gives up at its deadline with what it saw last and what to do next", async () => {
     respond = (path) => (path === "/readyz" ? { status: 200, body: "ok" } : nodes("oregon-server"));
     const error = await awaitCluster(input()).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(UserError);
-    expect((error as UserError).message).toMatch(/oregon: not ready after 1 s at https:.*last seen: API ready, nodes not registered yet: oregon-worker-1/);
+    expect((error as UserError).message).toMatch(
+      /oregon: not ready after 1 s at https:.*last seen: API ready, nodes not registered yet: oregon-worker-1/,
+    );
     expect((error as UserError).remedy).toContain("pulumi up -s oregon");
   });
 
   test("names the failed check, a refused connection and a stranger's certificate", async () => {
     const lastSeen = async (over: Partial<ReadinessInput>) =>
-      ((await awaitCluster(input({ deadlineSeconds: 0, ...over })).catch((thrown: unknown) => thrown)) as UserError).message;
+      ((await awaitCluster(input({ deadlineSeconds: 0, ...over })).catch((thrown: unknown) => thrown)) as UserError)
+        .message;
     respond = () => ({ status: 500, body: "[+]ping ok\n[-]etcd failed: reason withheld\n" });
     expect(await lastSeen({})).toContain("/readyz answers 500 [-]etcd");
     expect(await lastSeen({ port: 1 })).toContain("ECONNREFUSED");
@@ -113,9 +132,24 @@ describe("the wait for a cluster", () => {
 
 describe("a computed kubeconfig", () => {
   test("reaches the API by address and checks its name", () => {
-    const text = renderKubeconfig({ cluster: "oregon", address: "198.51.100.4", apiName: API_NAME, caCert: "ca", adminCert: "cert", adminKey: "key" });
+    const text = renderKubeconfig({
+      cluster: "oregon",
+      address: "198.51.100.4",
+      apiName: API_NAME,
+      caCert: "ca",
+      adminCert: "cert",
+      adminKey: "key",
+    });
     expect(parse(text)).toMatchObject({
-      clusters: [{ cluster: { server: "https://198.51.100.4:6443", "tls-server-name": API_NAME, "certificate-authority-data": "Y2E=" } }],
+      clusters: [
+        {
+          cluster: {
+            server: "https://198.51.100.4:6443",
+            "tls-server-name": API_NAME,
+            "certificate-authority-data": "Y2E=",
+          },
+        },
+      ],
       users: [{ user: { "client-certificate-data": "Y2VydA==", "client-key-data": "a2V5" } }],
       "current-context": "oregon",
     });
