@@ -113,11 +113,27 @@ export default tseslint.config(
         {
           patterns: [
             sdkPatterns(undefined),
-            { group: ["**/components/**", "**/stacks/**"], message: "rehearsal sees plan, and the rest through the harness" },
+            {
+              group: ["**/components/**", "**/stacks/**"],
+              message: "rehearsal sees plan, and the rest through the harness",
+            },
           ],
         },
       ],
     },
   },
   { files: ["**/*.mjs", "**/*.cjs"], ...tseslint.configs.disableTypeChecked },
+  {
+    files: ["**/*.cjs"],
+    languageOptions: {
+      globals: {
+        require: "readonly",
+        module: "writable",
+        exports: "writable",
+        __dirname: "readonly",
+        process: "readonly",
+      },
+    },
+    rules: { "@typescript-eslint/no-require-imports": "off" },
+  },
 );

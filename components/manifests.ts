@@ -42,7 +42,7 @@ export function loadManifests(folder = process.env.ARCHIPELAGO_MANIFESTS): Manif
 
 /** A multi-document YAML as objects; empty documents are left out. */
 export function parseManifest(text: string, file: string): KubeObject[] {
-  return parseAllDocuments(text).flatMap((document, index) => {
+  return parseAllDocuments(text).flatMap((document, index): KubeObject[] => {
     if ("errors" in document && document.errors.length > 0) {
       throw new UserError(`${file}, document ${index + 1}: ${document.errors[0]?.message}`, REMEDY);
     }

@@ -13,7 +13,7 @@ export class ApiError extends Error {
   }
 }
 
-/** Reads from one API server; every call ends within `deadlineSeconds`. Call `close` at the end. */
+/** One API server; every call ends within `deadlineSeconds`. Call `close` at the end. */
 export class ApiServer {
   private readonly agent: Agent;
 
@@ -31,13 +31,26 @@ export class ApiServer {
 
   /** GET of a path as JSON. Throws `ApiError`. */
   get<T>(path: string): Promise<T> {
+    return this.ask<T>("GET", path);
+  }
+
+  /** DELETE of one object; one that is gone already is no error. Throws `ApiError`. */
+  async remove(path: string): Promise<void> {
+    try {
+      await this.ask("DELETE", path);
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 404)) throw error;
+    }
+  }
+
+  private ask<T>(method: string, path: string): Promise<T> {
     const { host, port, token } = this.access;
     const headers = { accept: "application/json", ...(token && { authorization: `Bearer ${token}` }) };
     return new Promise<T>((resolve, reject) => {
       const signal = AbortSignal.timeout(this.deadlineSeconds * 1000);
       const fail = (error: Error): void =>
         reject(new ApiError(signal.aborted ? `no answer within ${this.deadlineSeconds} s` : describe(error)));
-      const asked = request({ host, port, path, headers, agent: this.agent, signal }, (answer) => {
+      const asked = request({ method, host, port, path, headers, agent: this.agent, signal }, (answer) => {
         const chunks: Buffer[] = [];
         answer.on("data", (chunk: Buffer) => chunks.push(chunk));
         answer.on("error", fail);

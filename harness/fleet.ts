@@ -7,7 +7,7 @@ import { renderDiagnostic } from "./diagnostics";
 import { Deadline } from "./deadline";
 import { chooseEngine, renderEngine, type EngineOptions } from "./engine";
 import { isUnchanged } from "./events";
-import { assertBrokerIsLast, checkBroker } from "./broker";
+import { assertBrokerIsLast, checkBroker, forgetRegion } from "./broker";
 import { errorLines, remedyFor, type NotReadyError } from "./failure";
 import { Interruption } from "./interruption";
 import { membersOf, planAtOnce, planDown, planSelection, planUp, type Member, type Task } from "./members";
@@ -82,13 +82,21 @@ async function runVerb(verb: Verb, options: FleetOptions): Promise<FleetReport> 
       backend,
       doable.map(({ name }) => name),
     );
-    const run = (name: string): Promise<StackResult> => {
+    // With the broker going too there is nobody left to look for the region.
+    const broker = verb === "down" ? members.find(({ part }) => part === "broker") : undefined;
+    const staying = broker && !chosen.includes(broker) ? broker.name : undefined;
+    const run = async (name: string): Promise<StackResult> => {
       const member = chosen.find((one) => one.name === name)!;
       const early = tooEarly.get(name);
-      if (early) return Promise.resolve(endWith(view, verb, member, 0, failureOf("stopped", member, early)));
+      if (early) return endWith(view, verb, member, 0, failureOf("stopped", member, early));
       const stack = stacks.get(name);
-      if (!stack) return Promise.resolve(endWith(view, verb, member, 0, { outcome: "unchanged" }));
-      return runStack(verb, member, stack, view, interruption, options.deadlineMinutes ?? 60);
+      if (!stack) return endWith(view, verb, member, 0, { outcome: "unchanged" });
+      const result = await runStack(verb, member, stack, view, interruption, options.deadlineMinutes ?? 60);
+      if (staying && isDone(result.outcome)) {
+        const forgotten = await forgetRegion(backend, staying, name).catch((error: unknown) => errorLines(error)[0]);
+        view.say(`[${name}] objects deleted on the broker: ${String(forgotten)}`);
+      }
+      return result;
     };
     const parallel = options.parallel ?? defaultParallel(cpus().length);
     const ended = await runInOrder(planFor(verb, chosen), parallel, run, ({ outcome }) => isDone(outcome));

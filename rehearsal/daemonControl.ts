@@ -37,11 +37,15 @@ export async function startDaemon(): Promise<void> {
   if (daemonPid() === undefined) {
     const log = openSync(daemonLogPath(), "a", 0o600);
     const root = join(__dirname, "..");
-    const child = spawn(process.execPath, ["--import", join(root, "node_modules/tsx/dist/loader.mjs"), join(__dirname, "daemon.ts")], {
-      cwd: root,
-      detached: true,
-      stdio: ["ignore", log, log],
-    });
+    const child = spawn(
+      process.execPath,
+      ["--import", join(root, "node_modules/tsx/dist/loader.mjs"), join(__dirname, "daemon.ts")],
+      {
+        cwd: root,
+        detached: true,
+        stdio: ["ignore", log, log],
+      },
+    );
     child.once("exit", (code) => (ended = code ?? -1));
     child.unref();
   }

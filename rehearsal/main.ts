@@ -80,7 +80,8 @@ main().catch((error: unknown) => {
     console.error(`${error.message}\n  → ${error.remedy}`);
     process.exitCode = EXIT_USAGE;
   } else if (error instanceof Error && "code" in error && String(error.code).startsWith("commander.")) {
-    process.exitCode = String(error.code) === "commander.helpDisplayed" || String(error.code) === "commander.help" ? 0 : EXIT_USAGE;
+    process.exitCode =
+      String(error.code) === "commander.helpDisplayed" || String(error.code) === "commander.help" ? 0 : EXIT_USAGE;
   } else {
     console.error(error);
     process.exitCode = EXIT_FAILED;

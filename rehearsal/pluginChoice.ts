@@ -24,10 +24,14 @@ export async function choosePlugins(pulumi: string, say: (line: string) => void)
   mkdirSync(home, { recursive: true, mode: 0o700 });
   for (const [index, name] of PLUGINS.entries()) {
     try {
-      await promisify(execFile)(pulumi, ["plugin", "install", "resource", name, `v${sdkVersion(name)}`, "--non-interactive"], {
-        env: { ...process.env, PULUMI_HOME: home, PULUMI_SKIP_UPDATE_CHECK: "true" },
-        timeout: DOWNLOAD_DEADLINE_SECONDS * 1000,
-      });
+      await promisify(execFile)(
+        pulumi,
+        ["plugin", "install", "resource", name, `v${sdkVersion(name)}`, "--non-interactive"],
+        {
+          env: { ...process.env, PULUMI_HOME: home, PULUMI_SKIP_UPDATE_CHECK: "true" },
+          timeout: DOWNLOAD_DEADLINE_SECONDS * 1000,
+        },
+      );
       say(`provider plugin ${name}: real (downloaded)`);
     } catch {
       const standIns = PLUGINS.slice(index);

@@ -52,7 +52,12 @@ export function checkHost(facts: HostFacts): Finding[] {
   };
   if (facts.platform !== "linux") add("operating system", facts.platform, "linux", "run the rehearsal on Debian 12");
   if (facts.uid !== 0) {
-    add("user", `uid ${facts.uid}`, "root", "machines need network namespaces and mounts: run it as root (sudo -E make rehearsal)");
+    add(
+      "user",
+      `uid ${facts.uid}`,
+      "root",
+      "machines need network namespaces and mounts: run it as root (sudo -E make rehearsal)",
+    );
   }
   if (facts.nodeMajor < 20) add("node", `version ${facts.nodeMajor}`, "20 or newer", "install Node 20");
   if (facts.availableMemoryBytes < NEEDED_MEMORY_BYTES) {
@@ -74,16 +79,19 @@ export function checkHost(facts: HostFacts): Finding[] {
   }
   if (!facts.hasApt) add("apt-get", "not found", "Debian's package manager", "run the rehearsal on Debian 12");
   if (!facts.hasGo && !facts.warm) {
-    add("go", "not found", "Go 1.26 or newer on PATH", "install Go (https://go.dev/doc/install); artifacts that cannot be downloaded are built");
+    add(
+      "go",
+      "not found",
+      "Go 1.26 or newer on PATH",
+      "install Go (https://go.dev/doc/install); artifacts that cannot be downloaded are built",
+    );
   }
   return findings;
 }
 
 /** One block for all findings: place, value, allowed, remedy. */
 export function renderFindings(findings: Finding[]): string {
-  return findings
-    .map((f) => `  ${f.place}: ${f.value}; allowed: ${f.allowed}\n      → ${f.remedy}`)
-    .join("\n");
+  return findings.map((f) => `  ${f.place}: ${f.value}; allowed: ${f.allowed}\n      → ${f.remedy}`).join("\n");
 }
 
 /** Where a rehearsal keeps what, for `doctor` and the summary. */

@@ -1,14 +1,13 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { chooseEngine, renderEngine } from "../harness/engine";
 import { runUp } from "../harness/fleet";
 import { cacheFolder, stateFolder } from "../harness/folders";
 import { writeKubeconfigs } from "../harness/kubeconfig";
 import { prepareProject } from "../harness/project";
 import { EXIT, renderReport, type ExitCode } from "../harness/report";
-import { runKubeconfigs, runStatus } from "../harness/status";
-import { checkReadiness, renderSummary, type FleetSummary } from "../harness/summary";
+import { awaitReadiness, runKubeconfigs, runStatus } from "../harness/status";
+import { renderSummary, type FleetSummary } from "../harness/summary";
 import { loadTopology, planFleet, PROJECT_FOLDER } from "../harness/topology";
 import { UserError } from "../plan/errors";
 import { obtainArtifacts, planArtifacts, type ArtifactPart } from "./artifacts";
@@ -21,6 +20,7 @@ import { prepareHost } from "./machines/worldLife";
 import { writeOverlay } from "./overlay";
 import { choosePlugins } from "./pluginChoice";
 import { freePorts } from "./ports";
+import { podmanRunFolder } from "./podman";
 import { checkHost, readHostFacts, renderFindings } from "./preflight";
 import * as world from "./world";
 
@@ -29,7 +29,8 @@ const READY_DEADLINE_SECONDS = 300;
 /** Packages that exist only as emulated clouds in a rehearsal. */
 const CLOUD_PACKAGES = ["aws", "oci", "vultr", "equinix-metal", "civo", "linode"];
 
-const DATABASE_STAND_IN = "archipelago.internal/cockroachdb-stand-in:v25.4.14";
+/** The engine is named once, when it is chosen. */
+const SILENT = { write: (): boolean => true };
 
 const started = Date.now();
 
@@ -87,8 +88,8 @@ async function ensureWorld(): Promise<world.WorldFile> {
     manifestsFolder: artifacts.manifestsFolder,
     cableDriver: cable.driver,
     cableDriverWhy: cable.why,
-    databaseImage: DATABASE_STAND_IN,
-    databaseStandIn: true,
+    databaseImage: artifacts.database.image,
+    databaseStandIn: artifacts.database.standIn,
     passphrase: known?.passphrase ?? world.createPassphrase(),
     standIns,
     ports: known?.ports ?? (await freePorts([...CLOUD_PACKAGES, ...standIns])),
@@ -123,34 +124,23 @@ export async function up(options: { stack: string[]; json?: boolean }): Promise<
   await assertHost();
   await ensureWorld();
   const report = await runUp({ stacks: options.stack });
-  writeKubeconfigs(world.kubeconfigFolder(), await runKubeconfigs());
+  writeKubeconfigs(world.kubeconfigFolder(), await runKubeconfigs({ screen: SILENT }));
   if (report.exitCode !== EXIT.ok) {
     process.stdout.write(options.json ? JSON.stringify(report, null, 2) : `${renderReport(report).join("\n")}\n`);
     return report.exitCode;
   }
-  const { summary, exitCode } = await awaitReadiness(options.stack);
+  const { summary, exitCode } = await awaitReadiness({
+    stacks: options.stack,
+    screen: SILENT,
+    deadlineSeconds: READY_DEADLINE_SECONDS,
+    onWait: (missing) => say(`waiting: ${missing.map((m) => `${m.cluster}: ${m.problem}`).join("; ")}`),
+  });
   process.stdout.write(
     options.json
       ? `${JSON.stringify({ report, summary, exitCode }, null, 2)}\n`
       : `${[...renderReport(report), "", ...(await renderWorldSummary(summary))].join("\n")}\n`,
   );
   return exitCode;
-}
-
-/** Waits until nothing is missing; at the deadline shows what is. */
-async function awaitReadiness(stacks: string[]): Promise<{ summary: FleetSummary; exitCode: ExitCode }> {
-  const deadline = Date.now() + READY_DEADLINE_SECONDS * 1000;
-  let said = 0;
-  for (;;) {
-    const status = await runStatus({ stacks, screen: { write: () => true } });
-    const missing = checkReadiness(status.summary);
-    if (missing.length === 0 || Date.now() > deadline) return status;
-    if (Date.now() - said > 10_000) {
-      said = Date.now();
-      say(`waiting: ${missing.map((m) => `${m.cluster}: ${m.problem}`).join("; ")}`);
-    }
-    await sleep(2000);
-  }
 }
 
 async function renderWorldSummary(summary: FleetSummary): Promise<string[]> {
@@ -193,11 +183,13 @@ export async function down(): Promise<ExitCode> {
   await stopDaemon();
   say("emulated clouds stopped");
   (await removeEverything(options)).forEach(say);
-  rmSync(stateFolder(), { recursive: true, force: true });
+  for (const folder of [stateFolder(), podmanRunFolder()]) rmSync(folder, { recursive: true, force: true });
   const left = await listLeftovers(options);
   if (!isEmpty(left)) {
     const found = Object.entries(left).filter(([, names]) => (names as string[]).length > 0);
-    process.stdout.write(`left over: ${found.map(([kind, names]) => `${kind} ${(names as string[]).join(" ")}`).join("; ")}\n`);
+    process.stdout.write(
+      `left over: ${found.map(([kind, names]) => `${kind} ${(names as string[]).join(" ")}`).join("; ")}\n`,
+    );
     return EXIT.failed;
   }
   say("machines, networks, mounts and guard removed; host settings put back");
@@ -224,12 +216,19 @@ export async function doctor(options: { json?: boolean }): Promise<ExitCode> {
   } else {
     const lines = [
       findings.length === 0 ? "host: fit" : `host: not fit\n${renderFindings(findings)}`,
-      packages.length === 0 ? "Debian packages: all there" : `Debian packages to install: ${packages.map((p) => p.name).join(" ")}`,
-      ...missing.map((a) => `to obtain: ${a.name} (about ${Math.round(a.estimatedSeconds)} s, ${Math.round(a.estimatedBytes / 1e6)} MB)`),
+      packages.length === 0
+        ? "Debian packages: all there"
+        : `Debian packages to install: ${packages.map((p) => p.name).join(" ")}`,
+      ...missing.map(
+        (a) =>
+          `to obtain: ${a.name} (about ${Math.round(a.estimatedSeconds)} s, ${Math.round(a.estimatedBytes / 1e6)} MB)`,
+      ),
       missing.length === 0
         ? "artifacts: all in the cache"
         : `in all about ${Math.ceil(seconds / 60)} minutes on two idle cores, ${(bytes / 1e9).toFixed(1)} GB in ${cacheFolder()}`,
-      existsSync(world.worldPath()) ? "a rehearsal lives on this host (make status)" : "no rehearsal lives on this host",
+      existsSync(world.worldPath())
+        ? "a rehearsal lives on this host (make status)"
+        : "no rehearsal lives on this host",
     ];
     process.stdout.write(`${lines.join("\n")}\n`);
   }

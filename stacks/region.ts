@@ -41,8 +41,8 @@ async function readJoin(plan: Plan, region: string): Promise<pulumi.Output<Join>
   const stack = `${pulumi.getOrganization()}/${pulumi.getProject()}/${broker}`;
   await assertStack(stack, `The ${broker} stack has not been made yet.`, remedyFor(broker, region));
   const reference = new pulumi.StackReference(stack);
-  const { value, secretValue } = await reference.getOutputDetails(joinOutput(region));
-  const entry: unknown = secretValue ?? value;
+  const details: { value?: unknown; secretValue?: unknown } = await reference.getOutputDetails(joinOutput(region));
+  const entry = details.secretValue ?? details.value;
   if (isJoin(entry)) return pulumi.secret(entry);
   if (pulumi.runtime.isDryRun()) return pulumi.output(pulumi.unknown) as unknown as pulumi.Output<Join>;
   throw new UserError(

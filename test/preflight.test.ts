@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { checkHost, NEEDED_DISK_BYTES, NEEDED_MEMORY_BYTES, renderFindings, type HostFacts } from "../rehearsal/preflight";
+import {
+  checkHost,
+  NEEDED_DISK_BYTES,
+  NEEDED_MEMORY_BYTES,
+  renderFindings,
+  type HostFacts,
+} from "../rehearsal/preflight";
 
 const FIT: HostFacts = {
   uid: 0,

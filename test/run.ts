@@ -22,7 +22,9 @@ function note(stage: string, tally: Tally): void {
   total.failed += tally.failed;
   total.skipped += tally.skipped;
   const skipped = tally.skipped ? `, ${tally.skipped} skipped (reasons above)` : "";
-  console.log(`== ${stage}: ${tally.passed} ok, ${tally.failed} failed${skipped} (${Math.round((Date.now() - started) / 1000)} s since start)`);
+  console.log(
+    `== ${stage}: ${tally.passed} ok, ${tally.failed} failed${skipped} (${Math.round((Date.now() - started) / 1000)} s since start)`,
+  );
 }
 
 function run(command: string, args: string[]): Promise<boolean> {

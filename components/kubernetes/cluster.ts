@@ -108,18 +108,16 @@ function createBootScript(
   if (node.role === "server") {
     const addresses = pulumi.all(known.publicAddress ? [known.publicAddress] : []);
     return pulumi.secret(
-      pulumi
-        .all([caCert, caKey, bootstrapToken, addresses])
-        .apply(([cert, key, token, publicAddresses]) =>
-          renderBootScript({
-            ...common,
-            role: "server",
-            caCert: cert,
-            caKey: key,
-            bootstrapToken: token,
-            publicAddresses,
-          }),
-        ),
+      pulumi.all([caCert, caKey, bootstrapToken, addresses]).apply(([cert, key, token, publicAddresses]) =>
+        renderBootScript({
+          ...common,
+          role: "server",
+          caCert: cert,
+          caKey: key,
+          bootstrapToken: token,
+          publicAddresses,
+        }),
+      ),
     );
   }
   if (!known.serverAddress) throw new RangeError(`${node.name}: the server's address must be known first`);

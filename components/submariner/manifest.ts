@@ -6,7 +6,7 @@ import { createFromManifest, type KubeObject } from "../manifests";
 const FOUNDATION = new Set(["Namespace", "CustomResourceDefinition"]);
 
 /**
- * Creates every object of a manifest: namespaces and CRDs, then accounts and rights, then what runs under them.
+ * Creates every object of a manifest that a plain Kubernetes uses: namespaces and CRDs, then accounts and rights, then what runs under them.
  *
  * @param transform changes a copy of each object before it is sent.
  * @returns all resources, for `dependsOn`.
@@ -17,10 +17,11 @@ export function createManifest(
   opts: { parent: pulumi.Resource },
   transform?: (copy: KubeObject) => KubeObject,
 ): pulumi.Resource[] {
+  const wanted = manifest.filter((object) => !isOpenShift(object));
   const stages = [
-    manifest.filter(({ kind }) => FOUNDATION.has(kind)),
-    manifest.filter(({ kind }) => !FOUNDATION.has(kind) && !isWorkload(kind)),
-    manifest.filter(({ kind }) => isWorkload(kind)),
+    wanted.filter(({ kind }) => FOUNDATION.has(kind)),
+    wanted.filter(({ kind }) => !FOUNDATION.has(kind) && !isWorkload(kind)),
+    wanted.filter(({ kind }) => isWorkload(kind)),
   ];
   const created: pulumi.Resource[] = [];
   for (const stage of stages) {
@@ -32,3 +33,6 @@ export function createManifest(
 
 /** A workload started before its rights exist sees its first calls refused, and backs off. */
 const isWorkload = (kind: string): boolean => kind === "Deployment" || kind === "DaemonSet";
+
+/** Rights for OpenShift's security contexts: upstream marks them by name, and only OpenShift reads them. */
+const isOpenShift = ({ metadata }: KubeObject): boolean => metadata.name.startsWith("ocp-");

@@ -13,6 +13,8 @@ export interface Reach {
 export class Fleet {
   private readonly applied = new Map<string, Reach>();
   private readonly queues = new Map<string, Promise<unknown>>();
+  /** Rules and addresses are deleted beside their machine: what comes too late has nothing left to change. */
+  private readonly removed = new Set<string>();
 
   constructor(private readonly machines: Machines) {}
 
@@ -26,6 +28,7 @@ export class Fleet {
 
   async boot(spec: MachineSpec): Promise<void> {
     await this.queue(spec.id, async () => {
+      this.removed.delete(spec.id);
       await this.machines.createMachine(spec);
       this.applied.set(spec.id, { firewall: spec.firewall, publicAddress: spec.publicAddress });
     });
@@ -34,6 +37,7 @@ export class Fleet {
   /** Brings a running machine to the state; after a restart of the server everything is applied anew once. */
   async adjust(id: string, reach: () => Reach): Promise<void> {
     await this.queue(id, async () => {
+      if (this.removed.has(id)) return;
       const [old, now] = [this.applied.get(id), reach()];
       if (!old || !same(old.firewall, now.firewall)) await this.machines.setFirewall(id, now.firewall);
       if (!old || old.publicAddress !== now.publicAddress) await this.machines.setPublicAddress(id, now.publicAddress);
@@ -42,9 +46,11 @@ export class Fleet {
   }
 
   async remove(id: string): Promise<void> {
-    await this.queue(id, () => this.machines.removeMachine(id));
-    this.applied.delete(id);
-    this.queues.delete(id);
+    await this.queue(id, async () => {
+      await this.machines.removeMachine(id);
+      this.removed.add(id);
+      this.applied.delete(id);
+    });
   }
 
   private queue<T>(id: string, body: () => Promise<T>): Promise<T> {

@@ -39,7 +39,8 @@ function written(script: string, path: string): string {
   return script.slice(script.indexOf("\n", begin) + 1, script.indexOf("\nARCHIPELAGO\n", begin) + 1);
 }
 const bash = (script: string, ...args: string[]) => spawnSync("bash", args, { input: script, encoding: "utf8" });
-const documents = (text: string) => parseAllDocuments(text).map((document) => document.toJS() as Record<string, any>);
+const documents = (text: string) =>
+  parseAllDocuments(text).map((document) => document.toJS() as Record<string, unknown>);
 
 describe("the boot script", () => {
   const all = Object.values(plan.clusters).map(server).concat(worker(plan.primary));

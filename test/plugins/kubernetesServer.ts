@@ -42,7 +42,7 @@ const pemKey = async (key: webcrypto.CryptoKey): Promise<string> =>
 
 async function createCertificates() {
   const validity = { notBefore: new Date(Date.now() - 3_600_000), notAfter: new Date(Date.now() + 86_400_000) };
-  const caKeys = (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
+  const caKeys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const ca = await x509.X509CertificateGenerator.createSelfSigned({
     name: "CN=test-ca",
     keys: caKeys,
@@ -51,7 +51,7 @@ async function createCertificates() {
     extensions: [new x509.BasicConstraintsExtension(true, undefined, true)],
   });
   const issue = async (subject: string, dnsNames: string[]) => {
-    const keys = (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
+    const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
     const certificate = await x509.X509CertificateGenerator.create({
       subject,
       issuer: ca.subject,

@@ -111,7 +111,9 @@ export function settledStatus(object: Json, token: string): Json {
         ? {
             data: {
               token: Buffer.from(token).toString("base64"),
-              "ca.crt": Buffer.from("-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n").toString("base64"),
+              "ca.crt": Buffer.from("-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n").toString(
+                "base64",
+              ),
               namespace: Buffer.from(String(at(object, "metadata.namespace"))).toString("base64"),
             },
           }

@@ -34,7 +34,10 @@ describe("the program, by the real engine, on emulated clouds without machines",
   };
 
   beforeAll(async () => {
-    const artifacts = await obtainArtifacts({ only: ["engine", "manifests"], onProgress: (line) => console.error(line) });
+    const artifacts = await obtainArtifacts({
+      only: ["engine", "manifests"],
+      onProgress: (line) => console.error(line),
+    });
     served = await serve([...cloudPackages({ store, machines }), kubernetesPackage(), randomPackage(), tlsPackage()]);
     writeOverlay(join(folder, "overlay.json"), {
       cableDriver: "vxlan",
@@ -71,7 +74,9 @@ describe("the program, by the real engine, on emulated clouds without machines",
 
   test("five stacks come up, each machine once", async () => {
     const report = await runUp({ screen });
-    expect(report.stacks.map((s) => [s.name, s.outcome, s.errors ?? []])).toEqual(STACKS.map((s) => [s, "changed", []]));
+    expect(report.stacks.map((s) => [s.name, s.outcome, s.errors ?? []])).toEqual(
+      STACKS.map((s) => [s, "changed", []]),
+    );
     expect([...machines.created].sort()).toEqual(
       ["broker-server", "oregon-server", "oregon-worker-1", "ashburn-server", "london-server", "tokyo-server"].sort(),
     );
@@ -79,7 +84,9 @@ describe("the program, by the real engine, on emulated clouds without machines",
 
   test("a second preview is empty in every stack", async () => {
     const report = await runPreview({ screen });
-    expect(report.stacks.map((s) => [s.name, s.outcome, s.errors ?? []])).toEqual(STACKS.map((s) => [s, "unchanged", []]));
+    expect(report.stacks.map((s) => [s.name, s.outcome, s.errors ?? []])).toEqual(
+      STACKS.map((s) => [s, "unchanged", []]),
+    );
   });
 
   test("no secret stands in clear in an exported state", async () => {
@@ -93,14 +100,19 @@ describe("the program, by the real engine, on emulated clouds without machines",
       }
       for (const region of STACKS.slice(1)) {
         const bearer = `token-broker-cluster-${region}`;
-        expect(state.includes(bearer) || state.includes(Buffer.from(bearer).toString("base64")), `broker token of ${region} in ${stack}`).toBe(false);
+        expect(
+          state.includes(bearer) || state.includes(Buffer.from(bearer).toString("base64")),
+          `broker token of ${region} in ${stack}`,
+        ).toBe(false);
       }
     }
   });
 
   test("destroy leaves nothing in any cloud", async () => {
     const report = await runDown({ screen });
-    expect(report.stacks.map((s) => [s.name, s.outcome, s.errors ?? []])).toEqual(STACKS.map((s) => [s, "changed", []]));
+    expect(report.stacks.map((s) => [s.name, s.outcome, s.errors ?? []])).toEqual(
+      STACKS.map((s) => [s, "changed", []]),
+    );
     expect([...machines.machines.keys()]).toEqual([]);
     expect([...machines.segments.keys()]).toEqual([]);
     expect(store.list().map((o) => `${o.type} ${o.id}`)).toEqual([]);

@@ -60,6 +60,17 @@ function outputsOf(
   return isKubernetes ? {} : { ...addresses, ...outside, interfaces: inputs.interfaces ?? [] };
 }
 
+/** The value at a path inside plain data; undefined where the path ends early. */
+export const at = (data: unknown, ...path: (string | number)[]): unknown =>
+  path.reduce<unknown>((holder, key) => (holder as Record<string | number, unknown> | undefined)?.[key], data);
+
+/** The same as text; fails the test when it is something else. */
+export function textAt(data: unknown, ...path: (string | number)[]): string {
+  const value = at(data, ...path);
+  if (typeof value !== "string") throw new Error(`${path.join(".")} is ${typeof value}, not text`);
+  return value;
+}
+
 export interface StackRun {
   seen: Seen[];
   outputs: Record<string, unknown>;

@@ -28,8 +28,8 @@ export class PretendApi {
   /** Every stored object as "Kind namespace/name". */
   list(): string[] {
     return [...this.objects.values()].map((o) => {
-      const m = o.metadata as Json;
-      return `${String(o.kind)} ${m.namespace ? `${String(m.namespace)}/` : ""}${String(m.name)}`;
+      const { namespace, name } = o.metadata as { namespace?: string; name: string };
+      return `${String(o.kind)} ${namespace ? `${namespace}/` : ""}${name}`;
     });
   }
 
@@ -84,9 +84,15 @@ export class PretendApi {
   }
 
   private define(crd: Json): void {
-    const spec = crd.spec as { group: string; scope: string; names: { kind: string; plural: string }; versions: { name: string }[] };
+    const spec = crd.spec as {
+      group: string;
+      scope: string;
+      names: { kind: string; plural: string };
+      versions: { name: string }[];
+    };
     for (const v of spec.versions) {
-      if (this.kinds.some((k) => k.group === spec.group && k.version === v.name && k.plural === spec.names.plural)) continue;
+      if (this.kinds.some((k) => k.group === spec.group && k.version === v.name && k.plural === spec.names.plural))
+        continue;
       this.kinds.push({
         group: spec.group,
         version: v.name,
@@ -105,10 +111,12 @@ export class PretendApi {
         kind: "APIGroupList",
         apiVersion: "v1",
         groups: groups.map((name) => {
-          const versions = [...new Set(this.kinds.filter((k) => k.group === name).map((k) => k.version))].map((version) => ({
-            groupVersion: `${name}/${version}`,
-            version,
-          }));
+          const versions = [...new Set(this.kinds.filter((k) => k.group === name).map((k) => k.version))].map(
+            (version) => ({
+              groupVersion: `${name}/${version}`,
+              version,
+            }),
+          );
           return { name, versions, preferredVersion: versions[0] };
         }),
       };
@@ -118,9 +126,20 @@ export class PretendApi {
     const [group, version] = m[1] ? ["", "v1"] : [m[2] ?? "", m[3] ?? ""];
     const resources = this.kinds
       .filter((k) => k.group === group && k.version === version)
-      .map((k) => ({ name: k.plural, singularName: k.kind.toLowerCase(), kind: k.kind, namespaced: k.namespaced, verbs: ["get", "list", "patch", "delete", "create", "update"] }));
+      .map((k) => ({
+        name: k.plural,
+        singularName: k.kind.toLowerCase(),
+        kind: k.kind,
+        namespaced: k.namespaced,
+        verbs: ["get", "list", "patch", "delete", "create", "update"],
+      }));
     if (resources.length === 0) return undefined;
-    return { kind: "APIResourceList", apiVersion: "v1", groupVersion: group ? `${group}/${version}` : version, resources };
+    return {
+      kind: "APIResourceList",
+      apiVersion: "v1",
+      groupVersion: group ? `${group}/${version}` : version,
+      resources,
+    };
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -129,7 +148,15 @@ export class PretendApi {
       response.writeHead(status, { "content-type": "application/json" });
       response.end(JSON.stringify(body));
     };
-    const notFound = (): void => send(404, { kind: "Status", apiVersion: "v1", status: "Failure", reason: "NotFound", code: 404, message: `${url.pathname} not found` });
+    const notFound = (): void =>
+      send(404, {
+        kind: "Status",
+        apiVersion: "v1",
+        status: "Failure",
+        reason: "NotFound",
+        code: 404,
+        message: `${url.pathname} not found`,
+      });
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = Buffer.concat(chunks).toString("utf8");
@@ -138,7 +165,10 @@ export class PretendApi {
     const found = this.discovery(url.pathname);
     if (found && request.method === "GET") return send(200, found);
 
-    const m = /^\/(?:api\/(v1)|apis\/([^/]+)\/([^/]+))(?:\/namespaces\/([^/]+)(?=\/))?\/([^/]+)(?:\/([^/]+))?(?:\/(status|scale))?$/.exec(url.pathname);
+    const m =
+      /^\/(?:api\/(v1)|apis\/([^/]+)\/([^/]+))(?:\/namespaces\/([^/]+)(?=\/))?\/([^/]+)(?:\/([^/]+))?(?:\/(status|scale))?$/.exec(
+        url.pathname,
+      );
     if (!m) return notFound();
     const [group, version] = m[1] ? ["", "v1"] : [m[2] ?? "", m[3] ?? ""];
     const [namespace, plural, name] = [m[4], m[5] ?? "", m[6]];

@@ -1,11 +1,11 @@
 // x509 needs the metadata API before it is loaded
 import "reflect-metadata";
-import { webcrypto } from "node:crypto";
+import { createPrivateKey, webcrypto } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import type { FirewallRule, Machines, MachineSpec, Segment } from "../../rehearsal/machines/contract";
 import { PretendApi } from "./pretendApi";
 
-x509.cryptoProvider.set(webcrypto as Crypto);
+x509.cryptoProvider.set(webcrypto as Parameters<typeof x509.cryptoProvider.set>[0]);
 
 interface Pretended {
   spec: MachineSpec;
@@ -111,8 +111,7 @@ export class PretendMachines implements Machines {
   }
 }
 
-async function importKey(keyPem: string): Promise<CryptoKey> {
-  const { createPrivateKey } = await import("node:crypto");
+function importKey(keyPem: string): Promise<webcrypto.CryptoKey> {
   const der = createPrivateKey(keyPem).export({ type: "pkcs8", format: "der" });
-  return webcrypto.subtle.importKey("pkcs8", der, ALGORITHM, false, ["sign"]) as Promise<CryptoKey>;
+  return webcrypto.subtle.importKey("pkcs8", der, ALGORITHM, false, ["sign"]);
 }

@@ -107,7 +107,7 @@ describe("the provider server under the real engine", () => {
     expect(outputs.token?.secret).toBe(true);
     const [machine] = machines.machines.values();
     expect(machine).toMatchObject({
-      publicAddress: outputs.address?.value,
+      publicAddress: String(outputs.address?.value),
       userData: `#!/bin/bash\n# one\nTOKEN=${outputs.token?.value}\n`,
     });
     expect(machine?.firewall?.[0]).toMatchObject({ from: 6443, to: 6443 });

@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { opened, struckOut, valueOf } from "../components/engine";
 import { planWith } from "../plan/fixtures";
-import { JOIN, runStack, type StackRun } from "./mocks";
+import { at, JOIN, runStack, type StackRun, textAt } from "./mocks";
 
 const plan = planWith();
 const metal = planWith({
@@ -22,14 +22,15 @@ afterAll(() => {
 });
 
 /** Types of the machines in each cloud, and how each carries its user data. */
-const MACHINES: Record<string, (inputs: Record<string, any>) => string> = {
-  "aws:ec2/instance:Instance": (inputs) => zlib.gunzipSync(Buffer.from(inputs.userDataBase64, "base64")).toString(),
-  "oci:Core/instance:Instance": (inputs) => Buffer.from(inputs.metadata.user_data, "base64").toString(),
-  "vultr:index/instance:Instance": (inputs) => inputs.userData,
-  "civo:index/instance:Instance": (inputs) => inputs.script,
-  "linode:index/instance:Instance": (inputs) =>
-    zlib.gunzipSync(Buffer.from(inputs.metadatas[0].userData, "base64")).toString(),
-  "equinix-metal:index/device:Device": (inputs) => inputs.userData,
+const plain = (base64: string): string => Buffer.from(base64, "base64").toString();
+const unpacked = (base64: string): string => zlib.gunzipSync(Buffer.from(base64, "base64")).toString();
+const MACHINES: Record<string, (inputs: unknown) => string> = {
+  "aws:ec2/instance:Instance": (inputs) => unpacked(textAt(inputs, "userDataBase64")),
+  "oci:Core/instance:Instance": (inputs) => plain(textAt(inputs, "metadata", "user_data")),
+  "vultr:index/instance:Instance": (inputs) => textAt(inputs, "userData"),
+  "civo:index/instance:Instance": (inputs) => textAt(inputs, "script"),
+  "linode:index/instance:Instance": (inputs) => unpacked(textAt(inputs, "metadatas", 0, "userData")),
+  "equinix-metal:index/device:Device": (inputs) => textAt(inputs, "userData"),
 };
 const machinesOf = ({ seen }: StackRun) => seen.filter(({ type }) => type in MACHINES);
 
@@ -44,7 +45,7 @@ describe.each([
       const machines = machinesOf(run);
       expect(machines.map(({ name }) => name)).toEqual(fleet.clusters[stack]!.nodes.map((node) => node.name));
       for (const { type, name, inputs } of machines) {
-        const script = MACHINES[type]!(opened(inputs) as Record<string, any>);
+        const script = MACHINES[type]!(opened(inputs));
         expect(script.startsWith("#!/bin/bash\n")).toBe(true);
         expect(script).toContain(`NODE='${name}'`);
         const unsealed = JSON.stringify(struckOut(inputs));
@@ -104,8 +105,8 @@ describe("a region's stack", () => {
   test("can be previewed before the broker is up, but not put up", async () => {
     await expect(runStack(plan, "london", { join: undefined })).resolves.toBeDefined();
     await expect(runStack(plan, "london", { join: undefined, preview: false })).rejects.toMatchObject({
-      message: expect.stringContaining("broker stack is not up yet"),
-      remedy: expect.stringContaining("pulumi up -s broker"),
+      message: expect.stringContaining("broker stack is not up yet") as string,
+      remedy: expect.stringContaining("pulumi up -s broker") as string,
     });
     const half = { ...JOIN, brokerToken: "" };
     await expect(runStack(plan, "london", { join: half, preview: false })).rejects.toThrow(/no whole entry for london/);
@@ -114,10 +115,11 @@ describe("a region's stack", () => {
   test("binds each replica's volume to the node that holds its folder", async () => {
     const { seen } = await runStack(plan, "oregon");
     const volumes = seen.filter(({ type }) => type.endsWith(":PersistentVolume"));
-    const nodes = volumes.map(({ inputs }) => {
-      const { claimRef, nodeAffinity } = (opened(inputs) as { spec: Record<string, any> }).spec;
-      return [claimRef.name, nodeAffinity.required.nodeSelectorTerms[0].matchExpressions[0].values[0]];
-    });
+    const term = ["spec", "nodeAffinity", "required", "nodeSelectorTerms", 0, "matchExpressions", 0, "values", 0];
+    const nodes = volumes.map(({ inputs }) => [
+      textAt(opened(inputs), "spec", "claimRef", "name"),
+      textAt(opened(inputs), ...term),
+    ]);
     expect(nodes.sort()).toEqual([
       ["datadir-cockroachdb-0", "oregon-worker-1"],
       ["datadir-cockroachdb-1", "oregon-server"],
@@ -127,17 +129,14 @@ describe("a region's stack", () => {
 
   test("gives flannel the cluster's range and the address the kubelet uses", async () => {
     const { seen } = await runStack(plan, "tokyo");
-    const flannel = seen
-      .filter(({ name }) => name.startsWith("flannel-"))
-      .map(({ inputs }) => opened(inputs) as Record<string, any>);
-    const config = flannel.find(({ kind }) => kind === "ConfigMap");
-    expect(JSON.parse(config?.data["net-conf.json"])).toMatchObject({
-      Network: "10.132.0.0/16",
-      Backend: { Type: "vxlan" },
-    });
-    const [container] = flannel.find(({ kind }) => kind === "DaemonSet")?.spec.template.spec.containers;
-    expect(container.args).toEqual(["--ip-masq", "--kube-subnet-mgr", "--iface=$(NODE_IP)"]);
-    expect(container.env.at(-1)).toEqual({ name: "NODE_IP", valueFrom: { fieldRef: { fieldPath: "status.hostIP" } } });
+    const flannel = seen.filter(({ name }) => name.startsWith("flannel-")).map(({ inputs }) => opened(inputs));
+    const ofKind = (kind: string) => flannel.find((object) => at(object, "kind") === kind);
+    const network: unknown = JSON.parse(textAt(ofKind("ConfigMap"), "data", "net-conf.json"));
+    expect(network).toMatchObject({ Network: "10.132.0.0/16", Backend: { Type: "vxlan" } });
+    const container = at(ofKind("DaemonSet"), "spec", "template", "spec", "containers", 0);
+    expect(at(container, "args")).toEqual(["--ip-masq", "--kube-subnet-mgr", "--iface=$(NODE_IP)"]);
+    const nodeIp = { name: "NODE_IP", valueFrom: { fieldRef: { fieldPath: "status.hostIP" } } };
+    expect(at(container, "env")).toEqual([{ name: "EVENT_QUEUE_DEPTH", value: "5000" }, nodeIp]);
   });
 });
 
@@ -158,7 +157,7 @@ describe("the broker's stack", () => {
 
   test("has its static address, known before boot, in the API server's certificate", async () => {
     const [machine] = machinesOf(await runStack(plan, "broker"));
-    const script = MACHINES[machine!.type]!(opened(machine!.inputs) as Record<string, any>);
+    const script = MACHINES[machine!.type]!(opened(machine!.inputs));
     expect(script).toContain("- api.broker.archipelago.internal\n    - 198.51.100.9\n");
   });
 });

@@ -30,7 +30,8 @@ describe("the living rehearsal, asked from inside the clusters", () => {
   test.each([...REGIONS, "broker"])("every node of %s is Ready", async (cluster) => {
     const nodes = await list(cluster, "nodes");
     expect(nodes.length).toBeGreaterThan(0);
-    for (const node of nodes) expect([node.metadata.name, conditionOf(node, "Ready")]).toEqual([node.metadata.name, "True"]);
+    for (const node of nodes)
+      expect([node.metadata.name, conditionOf(node, "Ready")]).toEqual([node.metadata.name, "True"]);
   });
 
   test("twelve of twelve database pods are Ready", async () => {
@@ -74,13 +75,25 @@ describe("the living rehearsal, asked from inside the clusters", () => {
         const self = nameOf(region, replica);
         const others = targets.filter((t) => t !== self);
         const out = await kubectl(
-          region, "exec", "-n", "cockroachdb", `cockroachdb-${replica}`, "--",
-          "/cockroach/cockroach", "probe", "--certs-dir=/cockroach/cockroach-certs", `--targets=${others.join(",")}`,
+          region,
+          "exec",
+          "-n",
+          "cockroachdb",
+          `cockroachdb-${replica}`,
+          "--",
+          "/cockroach/cockroach",
+          "probe",
+          "--certs-dir=/cockroach/cockroach-certs",
+          `--targets=${others.join(",")}`,
         );
         for (const probe of JSON.parse(out) as Probe[]) {
           expect({ from: self, ...probe }).toMatchObject({ ok: true, tls: "TLS 1.3", peerCN: "node" });
           expect([self, probe.name, hostOf(probe.address)]).toEqual([self, probe.name, address.get(probe.name)]);
-          expect([self, probe.name, hostOf(probe.sourceAddressSeenByPeer)]).toEqual([self, probe.name, address.get(self)]);
+          expect([self, probe.name, hostOf(probe.sourceAddressSeenByPeer)]).toEqual([
+            self,
+            probe.name,
+            address.get(self),
+          ]);
           pairs += 1;
         }
       }
@@ -95,12 +108,16 @@ describe("the living rehearsal, asked from inside the clusters", () => {
       if (region === "oregon") expect(jobs[0]?.status?.succeeded).toBe(1);
     }
     const page = "/api/v1/namespaces/cockroachdb/pods/https:cockroachdb-0:8080/proxy/_status/nodes";
-    const nodes = (JSON.parse(await kubectl("tokyo", "get", "--raw", page)) as { nodes: { desc: { nodeId: number } }[] }).nodes;
+    const nodes = (
+      JSON.parse(await kubectl("tokyo", "get", "--raw", page)) as { nodes: { desc: { nodeId: number } }[] }
+    ).nodes;
     expect(new Set(nodes.map((n) => n.desc.nodeId)).size).toBe(12);
   });
 
   test("a second init is told that the database is already initialised, and ends well", async () => {
-    const job = JSON.parse(await kubectl("oregon", "get", "job", "cockroachdb-init", "-n", "cockroachdb", "-o", "json")) as KubeObject;
+    const job = JSON.parse(
+      await kubectl("oregon", "get", "job", "cockroachdb-init", "-n", "cockroachdb", "-o", "json"),
+    ) as KubeObject;
     const template = structuredClone(job.spec.template) as { metadata: { labels?: unknown } };
     delete template.metadata.labels;
     const again = {
@@ -111,8 +128,18 @@ describe("the living rehearsal, asked from inside the clusters", () => {
     };
     try {
       await kubectlWithInput("oregon", JSON.stringify(again), "create", "-f", "-");
-      await kubectl("oregon", "wait", "-n", "cockroachdb", "--for=condition=Complete", "job/init-again", "--timeout=60s");
-      expect(await kubectl("oregon", "logs", "-n", "cockroachdb", "job/init-again")).toMatch(/already been initialized/);
+      await kubectl(
+        "oregon",
+        "wait",
+        "-n",
+        "cockroachdb",
+        "--for=condition=Complete",
+        "job/init-again",
+        "--timeout=60s",
+      );
+      expect(await kubectl("oregon", "logs", "-n", "cockroachdb", "job/init-again")).toMatch(
+        /already been initialized/,
+      );
     } finally {
       await kubectl("oregon", "delete", "job", "init-again", "-n", "cockroachdb", "--ignore-not-found");
     }

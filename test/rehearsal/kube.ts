@@ -7,7 +7,13 @@ import { stateFolder } from "../../harness/folders";
 export const REGIONS = ["oregon", "ashburn", "london", "tokyo"] as const;
 
 export interface KubeObject {
-  metadata: { name: string; namespace?: string; uid: string; annotations?: Record<string, string>; labels?: Record<string, string> };
+  metadata: {
+    name: string;
+    namespace?: string;
+    uid: string;
+    annotations?: Record<string, string>;
+    labels?: Record<string, string>;
+  };
   spec: Record<string, unknown>;
   status?: Record<string, unknown>;
 }
@@ -15,9 +21,13 @@ export interface KubeObject {
 /** Runs kubectl against one cluster of the living rehearsal; rejects with kubectl's own words. */
 export async function kubectl(cluster: string, ...args: string[]): Promise<string> {
   const kubeconfig = join(stateFolder(), "kubeconfigs", `${cluster}.yaml`);
-  const { stdout } = await promisify(execFile)("kubectl", ["--kubeconfig", kubeconfig, "--request-timeout=60s", ...args], {
-    maxBuffer: 64 * 1024 * 1024,
-  });
+  const { stdout } = await promisify(execFile)(
+    "kubectl",
+    ["--kubeconfig", kubeconfig, "--request-timeout=60s", ...args],
+    {
+      maxBuffer: 64 * 1024 * 1024,
+    },
+  );
   return stdout;
 }
 
@@ -34,7 +44,9 @@ export function kubectlWithInput(cluster: string, input: string, ...args: string
   return new Promise((resolve, reject) => {
     const child = spawn("kubectl", ["--kubeconfig", kubeconfig, ...args], { stdio: ["pipe", "ignore", "inherit"] });
     child.once("error", reject);
-    child.once("close", (code) => (code === 0 ? resolve() : reject(new Error(`kubectl ${args.join(" ")} ended with ${code}`))));
+    child.once("close", (code) =>
+      code === 0 ? resolve() : reject(new Error(`kubectl ${args.join(" ")} ended with ${code}`)),
+    );
     child.stdin.end(input);
   });
 }

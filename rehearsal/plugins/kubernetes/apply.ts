@@ -164,15 +164,20 @@ export async function updateObject(application: Application, patch: boolean): Pr
   }
 }
 
+async function isThere(application: Application): Promise<boolean> {
+  try {
+    return (await getLive(application)) !== undefined;
+  } catch (error) {
+    if (isGone(error)) return false;
+    throw error;
+  }
+}
+
 /** Lets go of all fields a patch holds; they fall to their other owners, or away. */
 export async function releaseFields(application: Application): Promise<void> {
   const { inputs } = application;
   // Without this look an apply would create the object that has just gone.
-  if (
-    (await getLive(application).catch((error: unknown) => (isGone(error) ? undefined : Promise.reject(error)))) ===
-    undefined
-  )
-    return;
+  if (!(await isThere(application))) return;
   const metadata = { name: nameOf(inputs), namespace: namespaceOf(inputs) };
   try {
     await applyPatch(application, { apiVersion: inputs.apiVersion, kind: inputs.kind, metadata }, false);
@@ -181,6 +186,7 @@ export async function releaseFields(application: Application): Promise<void> {
     throw new Error(
       `This Patch resource manages a required field (${error.causes.map((cause) => String(cause.field)).join(", ")}), so it cannot be ` +
         "deleted: set `retainOnDelete` on it, or hand the field over first.",
+      { cause: error },
     );
   }
 }

@@ -17,10 +17,13 @@ export function parseQuantity(value: unknown): number | undefined {
   return Number(number) * (UNITS[unit ?? ""] ?? Number.NaN);
 }
 
+const isScalar = (value: unknown): value is string | number | boolean =>
+  typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+
 /** Whether the API server may have made one of the other by writing the same thing its own way. */
 function isSame(live: unknown, input: unknown): boolean {
   if (live === input) return true;
-  if (typeof live === "object" || typeof input === "object") return false;
+  if (!isScalar(live) || !isScalar(input)) return false;
   if (String(live) === String(input)) return true;
   const [a, b] = [parseQuantity(live), parseQuantity(input)];
   return a !== undefined && a === b;

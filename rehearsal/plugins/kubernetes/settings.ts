@@ -4,7 +4,7 @@ import type { Props } from "../contract";
 /** A switch of the provider: its own configuration, else the variable the real plugin reads, else the default. */
 function isSet(config: Props, key: string, variable: string, otherwise = false): boolean {
   const value = config[key] ?? process.env[variable];
-  return value === undefined || value === "" ? otherwise : String(value) === "true";
+  return value === undefined || value === "" ? otherwise : value === true || value === "true";
 }
 
 /** Throws UserError where the provider asks for client-side apply: merging there takes every kind's merge rules. */

@@ -18,7 +18,7 @@ function planExpression(expression: string): Judge {
       if (String(found?.status).toLowerCase() === wanted.toLowerCase()) return ready;
       return waiting(
         found
-          ? `${type}=${String(found.status)} [${String(found.reason ?? "")}] ${String(found.message ?? "")}`
+          ? `${type}=${textAt(found, "status") ?? ""} [${textAt(found, "reason") ?? ""}] ${textAt(found, "message") ?? ""}`
           : `no condition ${type}`,
       );
     };

@@ -4,7 +4,7 @@ import { failed, isObserved, notObserved, ready, waiting, type Judge, type Verdi
 const renderCondition = (object: KubeObject, type: string): string => {
   const condition = conditionOf(object, type);
   return condition
-    ? `${type}=${String(condition.status)} [${String(condition.reason ?? "")}] ${String(condition.message ?? "")}`
+    ? `${type}=${textAt(condition, "status") ?? ""} [${textAt(condition, "reason") ?? ""}] ${textAt(condition, "message") ?? ""}`
     : `no ${type} condition`;
 };
 
