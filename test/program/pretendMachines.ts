@@ -5,7 +5,7 @@ import * as x509 from "@peculiar/x509";
 import type { FirewallRule, Machines, MachineSpec, Segment } from "../../rehearsal/machines/contract";
 import { PretendApi } from "./pretendApi";
 
-x509.cryptoProvider.set(webcrypto as Parameters<typeof x509.cryptoProvider.set>[0]);
+x509.cryptoProvider.set(webcrypto);
 
 interface Pretended {
   spec: MachineSpec;
