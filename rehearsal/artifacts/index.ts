@@ -104,7 +104,9 @@ async function planRecipes(source: Source): Promise<Recipes> {
       return [archive];
     },
   });
-  return { ...common, parts, machine, commands: { ...commands, kubectl: [programs.kubernetes, "kube"] } };
+  // kube and etcd: an API server without machines, for tests of what talks to one
+  const built: Recipes["commands"] = { kubectl: [programs.kubernetes, "kube"], kube: [programs.kubernetes, "kube"] };
+  return { ...common, parts, machine, commands: { ...commands, ...built, etcd: [programs.etcd, "etcd"] } };
 }
 
 /** Recipes by name; the folders' names hold the hashes of all that went into them. */

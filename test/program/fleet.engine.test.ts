@@ -66,9 +66,10 @@ describe("the program, by the real engine, on emulated clouds without machines",
     rmSync(folder, { recursive: true, force: true });
   });
 
-  test("a preview before anything is up plans every stack and creates nothing", async () => {
+  test("a preview before anything is up plans the broker, says that the regions wait for it, and creates nothing", async () => {
     const report = await runPreview({ screen });
-    expect(report.stacks.filter((s) => s.outcome === "failed")).toEqual([]);
+    const expected = STACKS.map((s) => [s, s === "broker" ? "changed" : "stopped"]);
+    expect(report.stacks.map((s) => [s.name, s.outcome])).toEqual(expected);
     expect(machines.created).toEqual([]);
   });
 
