@@ -10,6 +10,7 @@ import { isUnchanged } from "./events";
 import { assertBrokerIsLast, checkBroker, forgetRegion } from "./broker";
 import { errorLines, remedyFor, type NotReadyError } from "./failure";
 import { Interruption } from "./interruption";
+import { obtainManifests } from "./manifests";
 import { membersOf, planAtOnce, planDown, planSelection, planUp, type Member, type Task } from "./members";
 import { ProgressView, renderActivity, type Screen } from "./progress";
 import { projectFolder } from "./project";

@@ -6,6 +6,7 @@ import { NotReadyError } from "./failure";
 import { runDown, runPreview, runUp, type FleetOptions } from "./fleet";
 import { stateFolder } from "./folders";
 import { writeKubeconfigs } from "./kubeconfig";
+import { obtainManifests } from "./manifests";
 import { EXIT, renderReport, type ExitCode, type FleetReport } from "./report";
 import { maskOutputs, runKubeconfigs, runOutputs, runStatus } from "./status";
 import { renderSummary } from "./summary";
@@ -62,6 +63,14 @@ export function buildProgram(finish: (code: ExitCode) => void): Command {
     "--folder <path>",
     "where to write them (default: the state folder)",
   );
+  program
+    .command("manifests")
+    .description('fetch upstream\'s pinned manifests; for plain pulumi: eval "$(./archipelago manifests)"')
+    .exitOverride()
+    .action(async () => {
+      print([`export ARCHIPELAGO_MANIFESTS='${await obtainManifests()}'`]);
+      finish(EXIT.ok);
+    });
   return program;
 }
 

@@ -75,13 +75,13 @@ const obtainEngine = async (): Promise<string> =>
 async function ensureWorld(): Promise<world.WorldFile> {
   await ensureHostPackages(say);
   const artifacts = await obtainArtifacts({ only: ["manifests", "machine"], onProgress: say });
-  const engine = await chooseEngine({ obtainEngine });
+  const engine = await chooseEngine({ obtainEngine, download: artifacts.source === "releases" });
   say(renderEngine(engine));
   const cable = await probeCableDriver();
   say(`cable driver ${cable.driver}: ${cable.why}`);
 
   const known = world.readWorld();
-  const standIns = known?.standIns ?? (await choosePlugins(engine.path, say));
+  const standIns = known?.standIns ?? (await choosePlugins(engine.path, artifacts.source === "releases", say));
   const file: world.WorldFile = {
     machineImage: artifacts.machineImage,
     binFolder: artifacts.binFolder,

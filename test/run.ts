@@ -66,7 +66,7 @@ async function vitest(project: string, wrap: string[] = []): Promise<boolean> {
     "run",
     "--project",
     project,
-    "--reporter=verbose",
+    project === "unit" ? "--reporter=default" : "--reporter=verbose",
     "--reporter=json",
     `--outputFile.json=${file}`,
   ];

@@ -19,6 +19,7 @@ import { writeOciArchive, type ImageSpec } from "./oci";
 import { chooseSource, releasedImagesRecipe, releasedKubernetesRecipe, rememberSource, type Source } from "./released";
 
 export type { ArtifactReport } from "./cache";
+export type { Source } from "./released";
 
 export type ArtifactPart = "engine" | "manifests" | "machine";
 
@@ -31,6 +32,8 @@ export interface Artifacts {
   machineImage: string;
   /** The database's image in the machines: the real one where it could be pulled. */
   database: { image: string; standIn: boolean };
+  /** Whether the release places are reached from here. */
+  source: Source;
   reports: ArtifactReport[];
 }
 
@@ -193,6 +196,7 @@ export async function obtainArtifacts(options: {
     manifestsFolder: wanted.has("manifests") ? manifestsFolder() : "",
     machineImage,
     database: { image: real ? DATABASE_IMAGES.real : DATABASE_IMAGES.standIn, standIn: !real },
+    source,
     reports,
   };
 }
