@@ -1,4 +1,5 @@
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chooseEngine, renderEngine } from "../harness/engine";
 import { runUp } from "../harness/fleet";
@@ -11,6 +12,7 @@ import { renderSummary, type FleetSummary } from "../harness/summary";
 import { loadTopology, planFleet, PROJECT_FOLDER } from "../harness/topology";
 import { UserError } from "../plan/errors";
 import { obtainArtifacts, planArtifacts, type ArtifactPart } from "./artifacts";
+import { VERSIONS } from "./artifacts/versions";
 import { startDaemon, stopDaemon } from "./daemonControl";
 import { ensureHostPackages, hostPackages } from "./hostPackages";
 import { probeCableDriver } from "./machines/cableDriver";
@@ -46,6 +48,23 @@ async function assertHost(): Promise<void> {
     `this host is not fit for a rehearsal:\n${renderFindings(findings)}`,
     "mend these, then run it again; nothing was changed",
   );
+}
+
+/** Finds what is wrong with the topology before anything is installed or built for it. */
+function assertRehearsable(): void {
+  const folder = mkdtempSync(join(tmpdir(), "archipelago-"));
+  try {
+    const overlay = join(folder, "overlay.json");
+    writeOverlay(overlay, { cableDriver: "vxlan", databaseImage: "any", databaseStandIn: true });
+    const { kubernetes } = loadTopology(PROJECT_FOLDER, overlay);
+    if (kubernetes.version === `v${VERSIONS.kubernetes}`) return;
+    throw new UserError(
+      `kubernetes.version: ${kubernetes.version}; a rehearsal has images of v${VERSIONS.kubernetes} alone`,
+      "rehearse with that version; other versions are for clouds",
+    );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 const isWarm = async (): Promise<boolean> => (await planArtifacts()).every((artifact) => artifact.cached);
@@ -122,6 +141,7 @@ function livingWorld(): world.WorldFile {
 /** The whole of `make rehearsal`. Repeating it changes nothing, or mends what is missing. */
 export async function up(options: { stack: string[]; json?: boolean }): Promise<ExitCode> {
   await assertHost();
+  assertRehearsable();
   await ensureWorld();
   const report = await runUp({ stacks: options.stack });
   writeKubeconfigs(world.kubeconfigFolder(), await runKubeconfigs({ screen: SILENT }));
