@@ -51,11 +51,11 @@ async function assertHost(): Promise<void> {
 }
 
 /** Finds what is wrong with the topology before anything is installed or built for it. */
-function assertRehearsable(): void {
+export function assertRehearsable(): void {
   const folder = mkdtempSync(join(tmpdir(), "archipelago-"));
   try {
     const overlay = join(folder, "overlay.json");
-    writeOverlay(overlay, { cableDriver: "vxlan", databaseImage: "any", databaseStandIn: true });
+    writeOverlay(overlay, { cableDriver: "vxlan", databaseImage: "any:1", databaseStandIn: true });
     const { kubernetes } = loadTopology(PROJECT_FOLDER, overlay);
     if (kubernetes.version === `v${VERSIONS.kubernetes}`) return;
     throw new UserError(

@@ -48,3 +48,9 @@ describe("the check of the host before anything is changed", () => {
     expect(text.split("→")).toHaveLength(4);
   });
 });
+
+describe("the check of the topology before anything is built", () => {
+  test("lets the tree's own topology be rehearsed", () => {
+    expect(() => assertRehearsable()).not.toThrow();
+  });
+});
