@@ -1,3 +1,4 @@
+import { assertRehearsable } from "../rehearsal/verbs";
 import { describe, expect, test } from "vitest";
 import {
   checkHost,
