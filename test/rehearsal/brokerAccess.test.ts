@@ -19,8 +19,9 @@ interface Rule {
   resourceNames?: string[];
 }
 
-/** What every account of every cluster may do: ask what it may do itself. */
-const ANYBODY = /^create (authentication|authorization)\.k8s\.io\/selfsubject[a-z]*reviews$/;
+/** What every account of every cluster may do: ask what it may do itself, and read the public trust anchors. */
+const ANYBODY =
+  /^(create (authentication|authorization)\.k8s\.io\/selfsubject[a-z]*reviews|(get|list|watch) certificates\.k8s\.io\/clustertrustbundles)$/;
 
 /** Upstream's Role for a joined cluster (submariner-k8s-broker-cluster), as docs/security.md lists it. */
 const UPSTREAM: Record<string, string> = {
