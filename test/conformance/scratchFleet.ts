@@ -78,7 +78,7 @@ export function planScratch(others: (cloud: CloudName) => Record<string, NodeSpe
       kubernetes: { version: "v1.37.2" },
       submariner: { version: "0.24.2", repository: "quay.io/submariner", cableDriver: "libreswan" },
       database: { image: "registry.test/database:v1", standIn: true, replicas: 3, storageGib: 7 },
-      clusters: { broker, ...Object.fromEntries(regions) },
+      clusters: { broker, ...(Object.fromEntries(regions) as Record<string, unknown>) },
     }),
   );
 }
@@ -127,7 +127,7 @@ export function scratchProgram(plan: Plan, told: Map<string, Told>, edition: Edi
     for (const cluster of plan.regions) {
       const { machineType, withImage } = ADAPTERS[cluster.cloud];
       const changeImage: pulumi.ResourceTransformation = ({ type, props, opts }) =>
-        type === machineType ? { props: withImage(props as Record<string, unknown>), opts } : undefined;
+        type === machineType ? { props: withImage(props), opts } : undefined;
       const parent = new pulumi.ComponentResource(
         "archipelago:conformance:Cluster",
         cluster.name,
