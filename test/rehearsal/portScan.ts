@@ -5,6 +5,7 @@
 import { createSocket } from "node:dgram";
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 
 export interface Scan {
   addresses: string[];
@@ -25,6 +26,7 @@ export interface Answer {
 }
 
 const AT_ONCE = 400;
+const UDP_PAUSE_SECONDS = 1.1;
 
 type Heard = Answer["heard"] | undefined;
 
@@ -66,20 +68,27 @@ async function main(): Promise<void> {
     process.stderr.write(`the scan was not done after ${limitSeconds} s\n`);
     process.exit(1);
   }, limitSeconds * 1000);
-  const questions = addresses.flatMap((address) => [
-    ...tcp.map((port) => ({ address, protocol: "tcp" as const, port })),
-    ...udp.map((port) => ({ address, protocol: "udp" as const, port })),
-  ]);
   const answers: Answer[] = [];
+  const note = (address: string, protocol: Answer["protocol"], port: number, heard: Heard): void => {
+    if (heard) answers.push({ address, protocol, port, heard });
+  };
+  const questions = addresses.flatMap((address) => tcp.map((port) => ({ address, port })));
   let next = 0;
-  const ask = async (): Promise<void> => {
+  const askNext = async (): Promise<void> => {
     for (let question = questions[next++]; question; question = questions[next++]) {
-      const { address, protocol, port } = question;
-      const heard = await (protocol === "tcp" ? askTcp : askUdp)(address, port, silenceSeconds);
-      if (heard) answers.push({ ...question, heard });
+      const { address, port } = question;
+      note(address, "tcp", port, await askTcp(address, port, silenceSeconds));
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, ask));
+  // One after the other: Linux sends "port unreachable" to the same asker only once a second.
+  const askSlowly = async (address: string): Promise<void> => {
+    for (const port of udp) {
+      const pause = sleep(UDP_PAUSE_SECONDS * 1000);
+      note(address, "udp", port, await askUdp(address, port, silenceSeconds));
+      await pause;
+    }
+  };
+  await Promise.all([...Array.from({ length: AT_ONCE }, askNext), ...addresses.map(askSlowly)]);
   clearTimeout(limit);
   process.stdout.write(JSON.stringify(answers));
 }
