@@ -63,6 +63,8 @@ async function runVerb(verb: Verb, options: FleetOptions): Promise<FleetReport> 
   const folder = options.folder ?? projectFolder();
   if (!chosen.every(({ name }) => hasOwnSecretsProvider(folder, name))) assertPassphrase();
   const { world } = topology;
+  // The program reads upstream's manifests from a folder and fetches nothing itself.
+  if (verb !== "down") process.env.ARCHIPELAGO_MANIFESTS ??= await obtainManifests();
   const engine = await chooseEngine(options);
   const view = new ProgressView(
     chosen.map(({ name }) => name),
