@@ -30,11 +30,7 @@ const STAND_IN_REGISTRY = "archipelago.internal/";
 type Clusters = Record<string, ClusterShape>;
 
 /** @param incomplete clusters were left out for their shape: then nothing that counts them would be true. */
-export function checkDatabase(
-  { database, world }: FleetShape,
-  clusters: Clusters,
-  incomplete: boolean,
-): RuleFinding[] {
+export function checkDatabase({ database, world }: FleetShape, clusters: Clusters, incomplete: boolean): RuleFinding[] {
   return [
     ...checkImage(database, world),
     ...checkReplicas(database),
