@@ -18,7 +18,7 @@ async function program(): Promise<Record<string, unknown>> {
         `Select one of its stacks: ${Object.keys(plan.clusters).join(", ")}; or add "${stack}" to stacks/topology.ts.`,
       );
     }
-    for (const warning of topologyWarnings(plan.topology, stack)) {
+    for (const warning of topologyWarnings(plan.topology, [stack])) {
       await pulumi.log.warn(`${WARNING_MARK}${renderFinding(warning)}`);
     }
     return await (cluster.role === "broker" ? createBroker(plan) : createRegion(plan, cluster));

@@ -98,11 +98,8 @@ export class ProgressView {
     this.complained.set(progress.stack, progress.diagnostics.length);
     for (const diagnostic of progress.diagnostics.slice(already)) {
       const message = renderDiagnostic(diagnostic);
-      if (message.startsWith(WARNING_MARK)) {
-        // Of the whole fleet: every stack says it, once is enough.
-        if (this.said.has(message)) continue;
-        this.said.add(message);
-      }
+      // Every stack's program says what holds for the whole fleet; it was said before they began.
+      if (message.startsWith(WARNING_MARK)) continue;
       this.say(renderPlainLine(progress.stack, `${diagnostic.severity}: ${message}`));
     }
   }

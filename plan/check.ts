@@ -44,16 +44,14 @@ export function assertTopology(data: unknown): Topology {
 /**
  * What a sound topology should be told all the same.
  *
- * @param cluster only what concerns it or the whole fleet; default everything.
+ * @param chosen only what concerns these clusters or the whole fleet; default everything.
  */
-export function topologyWarnings(topology: Topology, cluster?: string): RuleFinding[] {
-  const others = Object.keys(topology.clusters).filter((name) => name !== cluster);
+export function topologyWarnings(topology: Topology, chosen = Object.keys(topology.clusters)): RuleFinding[] {
+  const others = Object.keys(topology.clusters).filter((name) => !chosen.includes(name));
   const names = (place: string, name: string) => new RegExp(`\\bclusters\\.${name}(?![\\w-])`).test(place);
-  return checkTopology(topology).filter(
-    ({ severity, place }) =>
-      severity === "warning" &&
-      (cluster === undefined || names(place, cluster) || !others.some((name) => names(place, name))),
-  );
+  const concerns = (place: string) =>
+    chosen.some((name) => names(place, name)) || !others.some((name) => names(place, name));
+  return checkTopology(topology).filter(({ severity, place }) => severity === "warning" && concerns(place));
 }
 
 /** One line a finding. */
@@ -62,7 +60,7 @@ export function renderFindings(findings: Finding[]): string {
   return [`${count} wrong with the topology:`, ...renderLines(findings)].join("\n");
 }
 
-/** Begins every warning that a stack's program prints: each of them prints those of the whole fleet. */
+/** Begins every warning that a stack's program prints: the harness, which has told them already, leaves them out. */
 export const WARNING_MARK = "topology: ";
 
 /** Place, value, what is allowed, what to do, and by which rule. */

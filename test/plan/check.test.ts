@@ -120,7 +120,7 @@ describe("warnings", () => {
   });
 
   test("are told to the stacks they concern, and those of the whole fleet to every stack", () => {
-    const rules = (cluster: string) => topologyWarnings(bare, cluster).map(({ rule }) => rule);
+    const rules = (cluster: string) => topologyWarnings(bare, [cluster]).map(({ rule }) => rule);
     expect(rules("oregon")).toEqual(["database-licence"]);
     expect(rules("tokyo")).toEqual(["database-licence", "round-trip"]);
     expect(rules("london")).toEqual(["database-licence", "round-trip"]);

@@ -23,7 +23,7 @@ const fleet = fc
       ...topology,
       database: { ...database, replicas: count, storageGib: 1 },
       submariner: { ...submariner, cableDriver },
-    } as Topology;
+    };
   });
 
 interface Placed {
