@@ -1,6 +1,6 @@
 /** Rules on the fleet's address ranges. */
 import { type Cidr, cidrAround, cidrSize, contains, overlappingPairs, overlaps, parseCidr, renderCidr } from "./cidr";
-import { CLOUD_FACTS } from "./clouds";
+import { CLOUD_FACTS, isCloud } from "./clouds";
 import { ASSIGNED_RANGES, RESERVED_RANGES } from "./networks";
 import { breaks, type RuleFinding, type RuleId } from "./rules";
 import type { ClusterShape, FleetShape } from "./shape";
@@ -127,7 +127,7 @@ function checkRange(place: string, kind: Kind, cidr: Cidr, cloud: string): RuleF
     findings.push(breaks(rule, place, value, `/${from} to /${to} (${why})`, remedy));
   }
   findings.push(...checkUse(place, kind, cidr));
-  if (kind === "nodeCidr") findings.push(...checkCloudRanges(place, cidr, cloud as CloudName));
+  if (kind === "nodeCidr" && isCloud(cloud)) findings.push(...checkCloudRanges(place, cidr, cloud));
   return findings;
 }
 
@@ -168,7 +168,7 @@ function checkRoom(name: string, cluster: ClusterShape): RuleFinding[] {
   const findings: RuleFinding[] = [];
   const remedy = "choose a larger range or fewer nodes";
   const nodes = parseCidr(cluster.nodeCidr);
-  const reserved = CLOUD_FACTS[cluster.cloud as CloudName]?.reservedAddresses ?? 5;
+  const reserved = isCloud(cluster.cloud) ? CLOUD_FACTS[cluster.cloud].reservedAddresses : 0;
   if (nodes && cidrSize(nodes) - reserved < count) {
     const room = Math.max(0, cidrSize(nodes) - reserved);
     const value = `${cluster.nodeCidr} for ${count} nodes`;

@@ -1,5 +1,5 @@
 /** Rules on what a cluster asks of its cloud: account, place, sizes, zones, quotas. */
-import { CLOUD_FACTS } from "./clouds";
+import { CLOUD_FACTS, isCloud } from "./clouds";
 import { ACCOUNTS, ADDRESS_QUOTA, ZONES } from "./networks";
 import { breaks, type RuleFinding } from "./rules";
 import type { ClusterShape } from "./shape";
@@ -10,7 +10,6 @@ import { CLOUDS, type CloudName } from "./types";
 const SERVER_CPUS = 2;
 const SERVER_MEMORY_GIB = 1.6;
 
-const isCloud = (name: string): name is CloudName => (CLOUDS as readonly string[]).includes(name);
 const cloudsThat = (holds: (cloud: CloudName) => boolean): string => CLOUDS.filter(holds).join(", ");
 
 export function checkClouds(clusters: Record<string, ClusterShape>, world: string): RuleFinding[] {

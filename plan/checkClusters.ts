@@ -1,9 +1,9 @@
 /** Rules on clusters and nodes: names and roles. */
+import { isCloud } from "./clouds";
 import { profileName } from "./firewall";
 import { FIREWALL_LABELS, REFUSED_IN_NAMES } from "./networks";
 import { breaks, type RuleFinding } from "./rules";
 import type { ClusterShape } from "./shape";
-import type { CloudName } from "./types";
 
 const LABEL = /^[a-z]([a-z0-9-]*[a-z0-9])?$/;
 const CLUSTER_NAME_LENGTH = 20;
@@ -61,7 +61,7 @@ function checkClusterName(name: string, { cloud }: ClusterShape): RuleFinding[] 
 }
 
 function checkCharacters(place: string, name: string, cloud: string, remedy: string): RuleFinding[] {
-  const refused = REFUSED_IN_NAMES[cloud as CloudName];
+  const refused = isCloud(cloud) ? REFUSED_IN_NAMES[cloud] : undefined;
   if (!refused?.pattern.test(name)) return [];
   return [breaks("name-characters", place, name, `a name without ${refused.what} (${cloud})`, remedy)];
 }
@@ -130,7 +130,7 @@ function checkUniqueness(clusters: Clusters): RuleFinding[] {
 function checkTrimmed(clusters: Clusters): RuleFinding[] {
   const byCloud = new Map<string, { name: string; place: string }[]>();
   for (const [name, { cloud, nodes }] of Object.entries(clusters)) {
-    const label = FIREWALL_LABELS[cloud as CloudName];
+    const label = isCloud(cloud) ? FIREWALL_LABELS[cloud] : undefined;
     if (!label) continue;
     const profiles = Object.values(nodes).map((node) =>
       profileName({ role: node.role === "server" ? "server" : "worker", gateway: node.gateway ?? false }),

@@ -1,10 +1,10 @@
 /** Rules on the database: what it is, what it shall survive, and whether it fits. */
+import { isCloud } from "./clouds";
 import { farPairs, type Metro, metroOf, ROUND_TRIP_LIMIT_MS } from "./distances";
 import { spreadReplicas } from "./replicas";
 import { breaks, type RuleFinding, type RuleId } from "./rules";
 import type { ClusterShape, FleetShape } from "./shape";
 import { sizeOf } from "./tables";
-import { CLOUDS, type CloudName } from "./types";
 
 const FEWEST_REPLICAS = 3;
 const MOST_REPLICAS = 9;
@@ -99,7 +99,7 @@ function checkRoom({ replicas, storageGib, standIn }: FleetShape["database"], cl
     const held = spreadReplicas(nodes, replicas);
     return Object.entries(nodes).flatMap(([key, node]): RuleFinding[] => {
       const count = held.get(key)?.length ?? 0;
-      const size = (CLOUDS as readonly string[]).includes(cloud) ? sizeOf(cloud as CloudName, node.size) : undefined;
+      const size = isCloud(cloud) ? sizeOf(cloud, node.size) : undefined;
       if (!size || count === 0) return [];
       const place = `clusters.${name}.nodes.${key}`;
       const remedy = "choose a larger size, or add workers";
@@ -152,7 +152,7 @@ function checkSurvival({ survive, replicas }: FleetShape["database"], clusters: 
 function checkDistances(clusters: Clusters): RuleFinding[] {
   const places = new Map<Metro, string[]>();
   for (const [name, { cloud, place }] of regionsOf(clusters)) {
-    const metro = metroOf(cloud, place);
+    const metro = isCloud(cloud) ? metroOf(cloud, place) : undefined;
     if (metro) places.set(metro, [...(places.get(metro) ?? []), `clusters.${name}`]);
   }
   return farPairs().flatMap(([one, other, ms]) => {

@@ -1,11 +1,12 @@
 /** Rules on what holds for the whole fleet: names, versions, ports, certificates. */
 import { certificateDays } from "./certificates";
 import { contains, parseAddress, parseCidr } from "./cidr";
+import { isCloud } from "./clouds";
 import { NAT_DISCOVERY_PORT } from "./firewall";
 import { DEFAULT_CABLE_PORT, DEFAULT_MSS_OCTETS, largestMssOctets } from "./networks";
 import { breaks, isAcceptable, isRule, type RuleFinding, type RuleId, RULES } from "./rules";
 import type { ClusterShape, FleetShape } from "./shape";
-import { CLOUDS, type CloudName, type SubmarinerSpec } from "./types";
+import type { SubmarinerSpec } from "./types";
 
 const DOMAIN = /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?$/;
 const DOMAIN_LENGTH = 100;
@@ -183,8 +184,9 @@ function checkCable(submariner: FleetShape["submariner"], clusters: Record<strin
   const driver = DRIVERS.find((known) => known === cableDriver);
   if (!driver) return findings;
   const limits = Object.entries(clusters)
-    .filter(([, { cloud, role }]) => role === "region" && (CLOUDS as readonly string[]).includes(cloud))
-    .map(([name, { cloud }]) => ({ name, limit: largestMssOctets(cloud as CloudName, driver) }))
+    .flatMap(([name, { cloud, role }]) =>
+      role === "region" && isCloud(cloud) ? [{ name, limit: largestMssOctets(cloud, driver) }] : [],
+    )
     .filter(({ limit }) => mssOctets > limit)
     .sort((one, other) => one.limit - other.limit);
   const [narrowest] = limits;

@@ -39,8 +39,8 @@ const ROUND_TRIPS: [Metro, Metro, number][] = [
 export const ROUND_TRIP_LIMIT_MS = 150;
 
 /** undefined where nothing was measured. */
-export const metroOf = (cloud: string, place: string): Metro | undefined =>
-  METROS.find((metro) => PLACES[metro][cloud as CloudName]?.includes(place));
+export const metroOf = (cloud: CloudName, place: string): Metro | undefined =>
+  METROS.find((metro) => PLACES[metro][cloud]?.includes(place));
 
 /** Pairs of metros further apart than the limit. */
 export const farPairs = (): [Metro, Metro, number][] => ROUND_TRIPS.filter(([, , ms]) => ms > ROUND_TRIP_LIMIT_MS);

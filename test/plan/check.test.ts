@@ -98,10 +98,20 @@ describe("a bad topology", () => {
     expect(places({ ...metal, world: "rehearsal" })).toEqual([]);
   });
 
+  test.each(["constructor", "toString", "__proto__"])(
+    "that names %s as a cloud is told that there is none",
+    (cloud) => {
+      expect(checkTopology(topologyWith({ clusters: { london: { cloud } } })).map(({ rule }) => rule)).toEqual([
+        "cloud-unknown",
+      ]);
+    },
+  );
+
   test("never throws anything but a list, whatever the data is", () => {
     fc.assert(
       fc.property(fc.jsonValue(), (data) => {
-        for (const topology of [data, mergeData(topologyWith(), data), topologyWith({ clusters: { oregon: data } })]) {
+        const odd = typeof data === "string" ? { cloud: data, place: data, role: data } : data;
+        for (const topology of [data, mergeData(topologyWith(), data), topologyWith({ clusters: { oregon: odd } })]) {
           for (const finding of checkTopology(topology)) {
             expect(Object.values(finding).every((text) => typeof text === "string")).toBe(true);
           }
