@@ -1,5 +1,6 @@
 import { cpus } from "node:os";
 import type { EngineEvent, Stack } from "@pulumi/pulumi/automation";
+import { renderFinding, topologyWarnings } from "../plan/check";
 import { UserError } from "../plan/errors";
 import type { Topology } from "../plan/types";
 import { loadTopology } from "../stacks/topology";
@@ -72,6 +73,10 @@ async function runVerb(verb: Verb, options: FleetOptions): Promise<FleetReport> 
   );
   view.say(renderEngine(engine));
   view.say(`world: ${world}${world === "rehearsal" ? " (clouds are emulated)" : ""}`);
+  if (verb !== "down") {
+    const names = chosen.map(({ name }) => name);
+    for (const warning of topologyWarnings(topology, names)) view.say(`warning: ${renderFinding(warning)}`);
+  }
 
   const backend = await openBackend(folder, engine);
   const tooEarly = verb === "down" ? new Map<string, NotReadyError>() : checkBroker(verb, backend, members, chosen);

@@ -19,7 +19,8 @@ import {
   tagListOf,
 } from "../cloud";
 
-const DEFAULT_SIZE = "g6-standard-2";
+/** Three replicas of the database do not fit beside a control plane on less. */
+const DEFAULT_SIZE = "g6-standard-4";
 const SYSTEM = "linode/ubuntu24.04";
 const LABEL_LENGTH = 32;
 
