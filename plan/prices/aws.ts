@@ -1,0 +1,135 @@
+/** AWS: on-demand Linux, shared tenancy, amd64 (the image the adapter boots). Disks are gp3 and billed by themselves. */
+import type { CloudPrices, PlacePrice, Provenance, SizePrice } from "../prices";
+
+const SIZES: Provenance = {
+  source: "https://aws.amazon.com/ec2/pricing/on-demand/",
+  checked: "2026-01",
+  copy: "aws/karpenter-provider-aws, pkg/providers/pricing/zz_generated.pricing_aws.go, us-east-1, read from the price API on 2026-01-19",
+};
+const MEMORY: Provenance = {
+  source: "https://aws.amazon.com/ec2/pricing/on-demand/",
+  from: "memory, unverified",
+};
+
+const size = (name: string, vcpus: number, memoryGib: number, usdPerHour: number): SizePrice => ({
+  name,
+  vcpus,
+  memoryGib,
+  usdPerHour,
+  provenance: SIZES,
+});
+
+/** How much dearer t3 and gp3 are than in us-east-1: the best short word for a whole region, a few per cent off for other families. */
+const place = (name: string, machineFactor: number, diskFactor: number, egressUsdPerGb?: number): PlacePrice => ({
+  name,
+  machineFactor,
+  diskFactor,
+  egressUsdPerGb,
+  provenance: MEMORY,
+});
+
+export const AWS: CloudPrices = {
+  defaultSize: "t3.large",
+  sizes: [
+    size("t3.medium", 2, 4, 0.0416),
+    size("t3.large", 2, 8, 0.0832),
+    size("t3.xlarge", 4, 16, 0.1664),
+    size("t3.2xlarge", 8, 32, 0.3328),
+    size("t3a.medium", 2, 4, 0.0376),
+    size("t3a.large", 2, 8, 0.0752),
+    size("t3a.xlarge", 4, 16, 0.1504),
+    size("t3a.2xlarge", 8, 32, 0.3008),
+    size("m5.large", 2, 8, 0.096),
+    size("m5.xlarge", 4, 16, 0.192),
+    size("m5.2xlarge", 8, 32, 0.384),
+    size("m5.4xlarge", 16, 64, 0.768),
+    size("m6a.large", 2, 8, 0.0864),
+    size("m6a.xlarge", 4, 16, 0.1728),
+    size("m6a.2xlarge", 8, 32, 0.3456),
+    size("m6a.4xlarge", 16, 64, 0.6912),
+    size("m6i.large", 2, 8, 0.096),
+    size("m6i.xlarge", 4, 16, 0.192),
+    size("m6i.2xlarge", 8, 32, 0.384),
+    size("m6i.4xlarge", 16, 64, 0.768),
+    size("m7a.large", 2, 8, 0.11592),
+    size("m7a.xlarge", 4, 16, 0.23184),
+    size("m7a.2xlarge", 8, 32, 0.46368),
+    size("m7a.4xlarge", 16, 64, 0.92736),
+    size("m7i.large", 2, 8, 0.1008),
+    size("m7i.xlarge", 4, 16, 0.2016),
+    size("m7i.2xlarge", 8, 32, 0.4032),
+    size("m7i.4xlarge", 16, 64, 0.8064),
+    size("m7i-flex.large", 2, 8, 0.09576),
+    size("m7i-flex.xlarge", 4, 16, 0.19152),
+    size("m7i-flex.2xlarge", 8, 32, 0.38304),
+    size("m8i.large", 2, 8, 0.10584),
+    size("m8i.xlarge", 4, 16, 0.21168),
+    size("m8i.2xlarge", 8, 32, 0.42336),
+    size("c5.xlarge", 4, 8, 0.17),
+    size("c5.2xlarge", 8, 16, 0.34),
+    size("c6a.xlarge", 4, 8, 0.153),
+    size("c6a.2xlarge", 8, 16, 0.306),
+    size("c6i.xlarge", 4, 8, 0.17),
+    size("c6i.2xlarge", 8, 16, 0.34),
+    size("c7i.xlarge", 4, 8, 0.1785),
+    size("c7i.2xlarge", 8, 16, 0.357),
+    size("r5.large", 2, 16, 0.126),
+    size("r5.xlarge", 4, 32, 0.252),
+    size("r6i.large", 2, 16, 0.126),
+    size("r6i.xlarge", 4, 32, 0.252),
+    size("r7i.large", 2, 16, 0.1323),
+    size("r7i.xlarge", 4, 32, 0.2646),
+  ],
+  places: [
+    place("us-east-1", 1, 1),
+    place("us-east-2", 1, 1),
+    place("us-west-1", 1.19, 1.2),
+    place("us-west-2", 1, 1),
+    place("ca-central-1", 1.115, 1.1),
+    place("eu-west-1", 1.096, 1.1),
+    place("eu-west-2", 1.135, 1.16),
+    place("eu-west-3", 1.135, 1.16),
+    place("eu-central-1", 1.154, 1.19),
+    place("eu-north-1", 1.038, 1.045),
+    place("eu-south-1", 1.154, 1.16),
+    place("ap-northeast-1", 1.308, 1.2, 0.114),
+    place("ap-northeast-2", 1.25, 1.14, 0.126),
+    place("ap-northeast-3", 1.308, 1.2, 0.114),
+    place("ap-southeast-1", 1.269, 1.2, 0.12),
+    place("ap-southeast-2", 1.269, 1.2, 0.114),
+    place("ap-south-1", 1.077, 1.14, 0.1093),
+    place("ap-east-1", 1.404, 1.32, 0.12),
+    place("sa-east-1", 1.615, 1.9, 0.15),
+    place("me-south-1", 1.2, 1.21, 0.117),
+    place("af-south-1", 1.304, 1.31, 0.154),
+  ],
+  bootDiskGib: 80,
+  disk: { usd: 0.08, provenance: { source: "https://aws.amazon.com/ebs/pricing/", from: "memory, unverified" } },
+  // $0.005 an hour, 730 hours, in use or idle, since February 2024.
+  staticAddress: {
+    usd: 3.65,
+    provenance: {
+      source: "https://aws.amazon.com/vpc/pricing/",
+      checked: "2024-02",
+      copy: "aws.amazon.com/blogs/networking-and-content-delivery/identify-and-optimize-public-ipv4-address-usage-on-aws and pages quoting it",
+    },
+  },
+  ephemeralAddress: {
+    usd: 3.65,
+    provenance: {
+      source: "https://aws.amazon.com/vpc/pricing/",
+      checked: "2024-02",
+      copy: "aws.amazon.com/blogs/networking-and-content-delivery/identify-and-optimize-public-ipv4-address-usage-on-aws and pages quoting it",
+    },
+  },
+  egress: {
+    usd: 0.09,
+    freeGb: 100,
+    note: "the first 10 TB's price; more costs less a GB",
+    provenance: {
+      source: "https://aws.amazon.com/ec2/pricing/on-demand/#Data_Transfer",
+      checked: "2026-06",
+      copy: "usage.ai/blogs/aws/networking-cost/data-transfer-costs, updated 2026-06-02; prices outside the USA and Europe from memory",
+    },
+  },
+};
