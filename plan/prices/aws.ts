@@ -11,6 +11,13 @@ const MEMORY: Provenance = {
   from: "memory, unverified",
 };
 
+/** $0.005 for each of 730 hours, since February 2024. */
+const ADDRESS: Provenance = {
+  source: "https://aws.amazon.com/vpc/pricing/",
+  checked: "2025-05",
+  copy: "taourl.com/read-2607549.html of 2025-05-12, which quotes AWS's announcement",
+};
+
 const size = (name: string, vcpus: number, memoryGib: number, usdPerHour: number): SizePrice => ({
   name,
   vcpus,
@@ -19,14 +26,31 @@ const size = (name: string, vcpus: number, memoryGib: number, usdPerHour: number
   provenance: SIZES,
 });
 
-/** How much dearer t3 and gp3 are than in us-east-1: the best short word for a whole region, a few per cent off for other families. */
-const place = (name: string, machineFactor: number, diskFactor: number, egressUsdPerGb?: number): PlacePrice => ({
-  name,
-  machineFactor,
-  diskFactor,
-  egressUsdPerGb,
-  provenance: MEMORY,
-});
+/** vCPUs of a size; within a family price and memory grow with them. */
+const STEPS = { large: 2, xlarge: 4, "2xlarge": 8, "4xlarge": 16, "8xlarge": 32, "12xlarge": 48, "16xlarge": 64 };
+const FLEX_STEPS = { large: 2, xlarge: 4, "2xlarge": 8, "4xlarge": 16, "8xlarge": 32 };
+const C5_STEPS = { large: 2, xlarge: 4, "2xlarge": 8, "4xlarge": 16, "9xlarge": 36, "12xlarge": 48, "18xlarge": 72 };
+const family = (name: string, gibPerVcpu: number, usdPerLargeHour: number, steps: Record<string, number> = STEPS) =>
+  Object.entries(steps).map(([step, vcpus]) =>
+    size(`${name}.${step}`, vcpus, vcpus * gibPerVcpu, (usdPerLargeHour * vcpus) / 2),
+  );
+
+/**
+ * How much dearer machines and gp3 are than in us-east-1. One word for a whole region: the ratio of t4g.xlarge (t3 from
+ * memory in Mumbai, where the two part), a few per cent off for other families. Disks and traffic from memory.
+ */
+const place = (
+  name: string,
+  machineFactor: number,
+  diskFactor: number,
+  egressUsdPerGb?: number,
+  provenance = MEMORY,
+): PlacePrice => ({ name, machineFactor, diskFactor, egressUsdPerGb, provenance });
+const likeVirginia = (name: string, provenance: Provenance): PlacePrice => place(name, 1, 1, undefined, provenance);
+const RATIOS: Provenance = {
+  source: "https://aws.amazon.com/ec2/pricing/on-demand/",
+  from: "an undated copy, unverified",
+};
 
 export const AWS: CloudPrices = {
   defaultSize: "t3.large",
@@ -39,89 +63,71 @@ export const AWS: CloudPrices = {
     size("t3a.large", 2, 8, 0.0752),
     size("t3a.xlarge", 4, 16, 0.1504),
     size("t3a.2xlarge", 8, 32, 0.3008),
-    size("m5.large", 2, 8, 0.096),
-    size("m5.xlarge", 4, 16, 0.192),
-    size("m5.2xlarge", 8, 32, 0.384),
-    size("m5.4xlarge", 16, 64, 0.768),
-    size("m6a.large", 2, 8, 0.0864),
-    size("m6a.xlarge", 4, 16, 0.1728),
-    size("m6a.2xlarge", 8, 32, 0.3456),
-    size("m6a.4xlarge", 16, 64, 0.6912),
-    size("m6i.large", 2, 8, 0.096),
-    size("m6i.xlarge", 4, 16, 0.192),
-    size("m6i.2xlarge", 8, 32, 0.384),
-    size("m6i.4xlarge", 16, 64, 0.768),
-    size("m7a.large", 2, 8, 0.11592),
-    size("m7a.xlarge", 4, 16, 0.23184),
-    size("m7a.2xlarge", 8, 32, 0.46368),
-    size("m7a.4xlarge", 16, 64, 0.92736),
-    size("m7i.large", 2, 8, 0.1008),
-    size("m7i.xlarge", 4, 16, 0.2016),
-    size("m7i.2xlarge", 8, 32, 0.4032),
-    size("m7i.4xlarge", 16, 64, 0.8064),
-    size("m7i-flex.large", 2, 8, 0.09576),
-    size("m7i-flex.xlarge", 4, 16, 0.19152),
-    size("m7i-flex.2xlarge", 8, 32, 0.38304),
-    size("m8i.large", 2, 8, 0.10584),
-    size("m8i.xlarge", 4, 16, 0.21168),
-    size("m8i.2xlarge", 8, 32, 0.42336),
-    size("c5.xlarge", 4, 8, 0.17),
-    size("c5.2xlarge", 8, 16, 0.34),
-    size("c6a.xlarge", 4, 8, 0.153),
-    size("c6a.2xlarge", 8, 16, 0.306),
-    size("c6i.xlarge", 4, 8, 0.17),
-    size("c6i.2xlarge", 8, 16, 0.34),
-    size("c7i.xlarge", 4, 8, 0.1785),
-    size("c7i.2xlarge", 8, 16, 0.357),
-    size("r5.large", 2, 16, 0.126),
-    size("r5.xlarge", 4, 32, 0.252),
-    size("r6i.large", 2, 16, 0.126),
-    size("r6i.xlarge", 4, 32, 0.252),
-    size("r7i.large", 2, 16, 0.1323),
-    size("r7i.xlarge", 4, 32, 0.2646),
+    ...family("m5", 4, 0.096),
+    ...family("m5a", 4, 0.086),
+    ...family("m5d", 4, 0.113),
+    ...family("m6a", 4, 0.0864),
+    ...family("m6i", 4, 0.096),
+    ...family("m6id", 4, 0.11865),
+    ...family("m7a", 4, 0.11592),
+    ...family("m7i", 4, 0.1008),
+    ...family("m7i-flex", 4, 0.09576, FLEX_STEPS),
+    ...family("m8a", 4, 0.12172),
+    ...family("m8i", 4, 0.10584),
+    ...family("m8i-flex", 4, 0.10055, FLEX_STEPS),
+    ...family("c5", 2, 0.085, C5_STEPS),
+    ...family("c5a", 2, 0.077),
+    ...family("c6a", 2, 0.0765),
+    ...family("c6i", 2, 0.085),
+    ...family("c7a", 2, 0.10264),
+    ...family("c7i", 2, 0.08925),
+    ...family("c8i", 2, 0.09371),
+    ...family("r5", 8, 0.126),
+    ...family("r5a", 8, 0.113),
+    ...family("r6a", 8, 0.1134),
+    ...family("r6i", 8, 0.126),
+    ...family("r7a", 8, 0.15215),
+    ...family("r7i", 8, 0.1323),
   ],
   places: [
-    place("us-east-1", 1, 1),
-    place("us-east-2", 1, 1),
+    likeVirginia("us-east-1", SIZES),
+    likeVirginia("us-east-2", RATIOS),
     place("us-west-1", 1.19, 1.2),
-    place("us-west-2", 1, 1),
-    place("ca-central-1", 1.115, 1.1),
-    place("eu-west-1", 1.096, 1.1),
-    place("eu-west-2", 1.135, 1.16),
-    place("eu-west-3", 1.135, 1.16),
-    place("eu-central-1", 1.154, 1.19),
-    place("eu-north-1", 1.038, 1.045),
-    place("eu-south-1", 1.154, 1.16),
-    place("ap-northeast-1", 1.308, 1.2, 0.114),
-    place("ap-northeast-2", 1.25, 1.14, 0.126),
-    place("ap-northeast-3", 1.308, 1.2, 0.114),
-    place("ap-southeast-1", 1.269, 1.2, 0.12),
-    place("ap-southeast-2", 1.269, 1.2, 0.114),
+    likeVirginia("us-west-2", RATIOS),
+    place("ca-central-1", 1.095, 1.1),
+    place("eu-west-1", 1.095, 1.1),
+    place("eu-west-2", 1.119, 1.16),
+    place("eu-west-3", 1.119, 1.16),
+    place("eu-central-1", 1.143, 1.19),
+    place("eu-north-1", 1.024, 1.045),
+    place("eu-south-1", 1.143, 1.16),
+    place("ap-northeast-1", 1.286, 1.2, 0.114),
+    place("ap-northeast-2", 1.238, 1.14, 0.126),
+    place("ap-northeast-3", 1.295, 1.2, 0.114),
+    place("ap-southeast-1", 1.262, 1.2, 0.12),
+    place("ap-southeast-2", 1.262, 1.2, 0.114),
     place("ap-south-1", 1.077, 1.14, 0.1093),
-    place("ap-east-1", 1.404, 1.32, 0.12),
+    place("ap-east-1", 1.381, 1.32, 0.12),
     place("sa-east-1", 1.615, 1.9, 0.15),
-    place("me-south-1", 1.2, 1.21, 0.117),
-    place("af-south-1", 1.304, 1.31, 0.154),
+    place("me-south-1", 1.195, 1.21, 0.117),
+    place("af-south-1", 1.29, 1.31, 0.154),
+    place("ca-west-1", 1.115, 1.1),
+    place("mx-central-1", 1.1, 1.1),
+    place("eu-central-2", 1.27, 1.31),
+    place("eu-south-2", 1.096, 1.1),
+    place("ap-south-2", 1.077, 1.14, 0.1093),
+    place("ap-southeast-3", 1.262, 1.2, 0.132),
+    place("ap-southeast-4", 1.269, 1.2, 0.114),
+    place("ap-southeast-5", 1.2, 1.2, 0.12),
+    place("ap-southeast-7", 1.2, 1.2, 0.12),
+    place("me-central-1", 1.214, 1.21, 0.11),
+    place("il-central-1", 1.15, 1.2, 0.11),
   ],
   bootDiskGib: 80,
   disk: { usd: 0.08, provenance: { source: "https://aws.amazon.com/ebs/pricing/", from: "memory, unverified" } },
-  // $0.005 an hour, 730 hours, in use or idle, since February 2024.
-  staticAddress: {
-    usd: 3.65,
-    provenance: {
-      source: "https://aws.amazon.com/vpc/pricing/",
-      checked: "2024-02",
-      copy: "aws.amazon.com/blogs/networking-and-content-delivery/identify-and-optimize-public-ipv4-address-usage-on-aws and pages quoting it",
-    },
-  },
-  ephemeralAddress: {
-    usd: 3.65,
-    provenance: {
-      source: "https://aws.amazon.com/vpc/pricing/",
-      checked: "2024-02",
-      copy: "aws.amazon.com/blogs/networking-and-content-delivery/identify-and-optimize-public-ipv4-address-usage-on-aws and pages quoting it",
-    },
-  },
+  // Every public address costs, kept or not.
+  staticAddress: { usd: 3.65, provenance: ADDRESS },
+  ephemeralAddress: { usd: 3.65, provenance: ADDRESS },
   egress: {
     usd: 0.09,
     freeGb: 100,

@@ -9,7 +9,6 @@ const CHECKED: Provenance = {
 };
 const UNDATED: Provenance = { source: TYPES, from: "an undated copy, unverified" };
 const MEMORY: Provenance = { source: TYPES, from: "memory, unverified" };
-const REGIONS: Provenance = { source: "https://api.linode.com/v4/regions", from: "memory, unverified" };
 const TRANSFER = "https://techdocs.akamai.com/cloud-computing/docs/network-transfer-usage-and-costs";
 
 const size = (
@@ -26,7 +25,8 @@ const PLACES =
   "ap-northeast ap-south ap-southeast ap-west au-mel ca-central de-fra-2 es-mad eu-central eu-west fr-par fr-par-2 gb-lon " +
   "in-bom-2 in-maa it-mil jp-osa jp-tyo-3 nl-ams se-sto sg-sin-2 us-central us-east us-iad us-lax us-mia us-ord us-sea " +
   "us-southeast us-west";
-const usual = (name: string): PlacePrice => ({ name, machineFactor: 1, diskFactor: 1, provenance: REGIONS });
+/** Names from memory; that only two regions have prices of their own, from the copy. */
+const usual = (name: string): PlacePrice => ({ name, machineFactor: 1, diskFactor: 1, provenance: UNDATED });
 /** $28.80 and $33.60 for the machine that costs $24 elsewhere. */
 const dearer = (name: string, machineFactor: number, egressUsdPerGb: number): PlacePrice => ({
   name,

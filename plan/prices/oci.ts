@@ -31,7 +31,7 @@ const place = (name: string, egressUsdPerGb?: number): PlacePrice => ({
   machineFactor: 1,
   diskFactor: 1,
   egressUsdPerGb,
-  provenance: CHECKED,
+  provenance: MEMORY,
 });
 /** Egress prices by group of regions: Asia, Pacific and South America; Middle East and Africa. */
 const APAC = 0.025;

@@ -3,13 +3,16 @@ import type { CloudPrices, Provenance, SizePrice } from "../prices";
 
 const SOURCE = "https://www.vultr.com/pricing/";
 const UNDATED: Provenance = { source: SOURCE, from: "an undated copy, unverified" };
-const plansOf = (checked: string, copy: string): Provenance => ({
+const MAY: Provenance = {
   source: "https://api.vultr.com/v2/plans",
-  checked,
-  copy,
-});
-const MAY = plansOf("2026-05", "a public price comparison's record of the plans API, fetched 2026-05-25");
-const SEPTEMBER = plansOf("2026-09", "a public ledger of machines bought on 2026-09-26, $0.0274 and $0.0548 an hour");
+  checked: "2026-05",
+  copy: "the specification of cloud-finops-decision-agent, which quotes the plans API of 2026-05-25",
+};
+const SEPTEMBER: Provenance = {
+  source: SOURCE,
+  checked: "2026-09",
+  copy: "a public ledger of machines bought on 2026-09-26: $0.0274 an hour, 730 hours a month",
+};
 
 const size = (
   name: string,
