@@ -87,7 +87,10 @@ export function renderCost(cost: FleetCost, detail = false): string[] {
   const lines = ["USD a month", "", ...renderTable(alignRight([head, ...rows, total]))];
   if (detail) for (const stack of cost.stacks) lines.push("", ...renderDetail(stack));
   if (cost.findings.length > 0) {
-    lines.push("", `Not priced, and not in the sums (${renderCount(cost.findings.length, "thing")}):`);
+    lines.push(
+      "",
+      `Not in the price tables, so that the sums are not whole (${renderCount(cost.findings.length, "thing")}):`,
+    );
     for (const { place, value, allowed, remedy } of cost.findings)
       lines.push(`  ${place}: ${value}; allowed: ${allowed}. Do: ${remedy}.`);
   }

@@ -9,7 +9,7 @@ import {
   type SizePrice,
   TABLE_DATE,
 } from "./prices";
-import { findPlace, findSize, knownPlaces, knownSizes } from "./sizes";
+import { findPlace, findSize, knownPlaces, knownSizes, renderNearest } from "./sizes";
 import type { CloudName, ClusterPlan, Finding, NodePlan, Plan } from "./types";
 
 /** A month, as clouds count it that list prices by the hour. */
@@ -127,12 +127,17 @@ function locate(cluster: ClusterPlan, world: Plan["topology"]["world"]): Site {
     const at = findPlace(cloud, place);
     if (!at) {
       const remedy = "correct it, or add it to plan/prices; until then the cloud's usual price is taken";
-      find("place", place, `a place in the table of ${TABLE_DATE}: ${knownPlaces(cloud).join(", ")}`, remedy);
+      find(
+        "place",
+        place,
+        `a place in the table of ${TABLE_DATE}: ${renderNearest(knownPlaces(cloud), place)}`,
+        remedy,
+      );
     }
     const sizes = new Map(cluster.nodes.map((node) => [node, findSize(cloud, nameOf(node))]));
     for (const [node, size] of sizes) {
       if (size) continue;
-      const allowed = `a size in the table of ${TABLE_DATE}: ${knownSizes(cloud).join(", ")}`;
+      const allowed = `a size in the table of ${TABLE_DATE}: ${renderNearest(knownSizes(cloud), nameOf(node))}`;
       find(`nodes.${node.key}.size`, nameOf(node), allowed, "correct it, or add it and its price to plan/prices");
     }
     return { cluster, cloud, place, prices: PRICES[cloud], at, sizes, findings, ...more };

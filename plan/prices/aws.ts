@@ -44,7 +44,7 @@ const place = (
   machineFactor: number,
   diskFactor: number,
   egressUsdPerGb?: number,
-  provenance = MEMORY,
+  provenance: Provenance = MEMORY,
 ): PlacePrice => ({ name, machineFactor, diskFactor, egressUsdPerGb, provenance });
 const likeVirginia = (name: string, provenance: Provenance): PlacePrice => place(name, 1, 1, undefined, provenance);
 const RATIOS: Provenance = {

@@ -18,7 +18,7 @@ const size = (
   diskGib: number,
   includedGb: number,
   usdPerMonth: number,
-  provenance = MEMORY,
+  provenance: Provenance = MEMORY,
 ): SizePrice => ({ name, vcpus, memoryGib, diskGib, includedGb, usdPerMonth, provenance });
 
 const PLACES =

@@ -12,7 +12,12 @@ const MEMORY: Provenance = { source: PRICE_LIST, from: "memory, unverified" };
 /** What the adapter asks of a flexible shape; an OCPU is two vCPUs. */
 const FLEXIBLE = { ocpus: 2, memoryGib: 8 };
 
-const flexible = (name: string, usdPerOcpuHour: number, usdPerGibHour: number, provenance = CHECKED): SizePrice => ({
+const flexible = (
+  name: string,
+  usdPerOcpuHour: number,
+  usdPerGibHour: number,
+  provenance: Provenance = CHECKED,
+): SizePrice => ({
   name,
   vcpus: FLEXIBLE.ocpus * 2,
   memoryGib: FLEXIBLE.memoryGib,

@@ -21,7 +21,7 @@ const size = (
   diskGib: number,
   includedGb: number,
   usdPerMonth: number,
-  provenance = UNDATED,
+  provenance: Provenance = UNDATED,
 ): SizePrice => ({ name, vcpus, memoryGib, diskGib, includedGb, usdPerMonth, provenance });
 
 /** High performance comes on AMD and on Intel at one price. */
