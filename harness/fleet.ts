@@ -5,6 +5,7 @@ import { UserError } from "../plan/errors";
 import type { Topology } from "../plan/types";
 import { loadTopology } from "../stacks/topology";
 import { renderDiagnostic } from "./diagnostics";
+import { monthOf } from "./cost";
 import { Deadline } from "./deadline";
 import { chooseEngine, renderEngine, type EngineOptions } from "./engine";
 import { isUnchanged } from "./events";
@@ -115,7 +116,9 @@ async function runVerb(verb: Verb, options: FleetOptions): Promise<FleetReport> 
     });
     const seconds = (Date.now() - startedMs) / 1000;
     const { version, source, path } = engine;
-    return { verb, world, engine: { version, source, path }, stacks: results, seconds, exitCode: exitCodeOf(results) };
+    const month = verb === "preview" ? { month: monthOf(topology, options.stacks) } : {};
+    const exitCode = exitCodeOf(results);
+    return { verb, world, engine: { version, source, path }, stacks: results, seconds, ...month, exitCode };
   } finally {
     view.stop();
     interruption.dispose();
