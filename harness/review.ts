@@ -112,8 +112,8 @@ export function takeEvent(review: StackReview, event: EngineEvent, known: string
 
 function takeStep(changes: Map<string, ResourceChange>, step: Metadata, clean: (text: string) => string): void {
   const kind = KINDS[step.op];
-  // Providers are settings, not things; the engine does not count them either.
-  if (!kind || step.type.startsWith("pulumi:providers:")) return;
+  // What the engine adds by itself it does not count either.
+  if (!kind || (step.type.startsWith("pulumi:providers:") && nameOf(step.urn).startsWith("default"))) return;
   const earlier = changes.get(step.urn);
   const properties = planProperties(step, clean);
   // A replacement comes in up to three steps; the one that knows the properties counts.

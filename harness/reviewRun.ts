@@ -1,11 +1,10 @@
 /** `preview --markdown`: the fleet's preview, told to reviewers. */
 import { UserError } from "../plan/errors";
 import type { Topology } from "../plan/types";
-import { loadTopology } from "../stacks/topology";
+import { loadTopology, PROJECT_FOLDER } from "../stacks/topology";
 import { runPreview, type FleetOptions } from "./fleet";
 import { renderMarkdown, type CostChange, type ReviewDocument } from "./markdown";
 import { membersOf, planSelection, type Member } from "./members";
-import { projectFolder } from "./project";
 import { EXIT, type FleetReport } from "./report";
 import { newReview, takeEvent, type StackReview } from "./review";
 import { cleanText, secretsOf } from "./reviewText";
@@ -67,7 +66,7 @@ export async function runReview(options: ReviewOptions = {}): Promise<ReviewResu
 async function choose(members: Member[], options: ReviewOptions): Promise<{ chosen: Member[]; scope?: string }> {
   const asked = planSelection(members, options.stacks);
   if (options.touched === undefined) return { chosen: asked };
-  const { stacks, why } = planTouched(await readChangedFiles(projectFolder(), options.touched), members);
+  const { stacks, why } = planTouched(await readChangedFiles(PROJECT_FOLDER, options.touched), members);
   return { chosen: asked.filter(({ name }) => stacks.includes(name)), scope: why };
 }
 

@@ -108,13 +108,13 @@ export async function readChangedFiles(folder: string, base: string): Promise<Ch
     );
   }
   // Both names of what was moved; zero bytes because a name may hold anything else.
-  const changed = await git("diff", "--name-only", "--no-renames", "-z", ancestor, "--");
+  const changed = await git("diff", "--name-only", "--relative", "--no-renames", "-z", ancestor, "--");
   const added = await git("ls-files", "--others", "--exclude-standard", "-z");
   const paths = [...new Set(`${changed}${added}`.split("\0").filter(Boolean))];
   return Promise.all(
     paths.map(async (path) => {
       if (!STACK_FILE.test(path)) return { path };
-      const before = await git("show", `${ancestor}:${path}`).catch(() => undefined);
+      const before = await git("show", `${ancestor}:./${path}`).catch(() => undefined);
       const after = await readFile(join(folder, path), "utf8").catch(() => undefined);
       return { path, before, after };
     }),
