@@ -8,7 +8,7 @@ const SHORTEST_SECRET = 8;
 const MASK = "[secret]";
 
 /** Names of environment variables whose values must never be shown. */
-const SECRET_VARIABLE = /TOKEN|SECRET|PASSWORD|PASSPHRASE|PASSWD|CREDENTIAL|PRIVATE|API_?KEY|ACCESS_?KEY|AUTH/i;
+const SECRET_VARIABLE = /TOKEN|SECRET|PASSWORD|PASSPHRASE|PASSWD|CREDENTIAL|PRIVATE|API_?KEY|ACCESS_?KEY|AUTH(?!OR)/i;
 /** Ends of property names whose values are secrets, whatever the program says of them. */
 const SECRET_PROPERTY =
   /(password|passphrase|passwd|secret|token|psk|privatekey|keydata|apikey|accesskey|kubeconfig|credentials?|userdata(base64)?|script|cloudinit|pem|keypem|material)$/i;
