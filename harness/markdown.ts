@@ -12,7 +12,8 @@ export const SIZE_LIMIT = 64_000;
 
 /** Estimates for a month, in US dollars. */
 export interface CostChange {
-  before: number;
+  /** Missing where the fleet before the change is not known. */
+  before?: number;
   after: number;
 }
 
@@ -122,7 +123,9 @@ function planSections(document: ReviewDocument): Section[] {
   const warned = planWarnings.map((line) => code(line, 600));
   add(65, "the plan's warnings", warned.length > 0 ? renderList("⚠️ Plan", warned) : "");
   addEach(60, "policy advice", (stack) => renderPolicies(stack, false));
-  addEach(55, "warnings", renderWarnings);
+  const shared = sharedWarnings(stacks);
+  add(55, "warnings of several stacks", renderSharedWarnings(shared));
+  addEach(55, "warnings", (stack) => renderWarnings(stack, shared));
   const importance: Record<ChangeKind, number> = { replace: 50, delete: 45, update: 40, import: 35, create: 30 };
   for (const stack of stacks) {
     for (const kind of ["replace", "delete", "update", "import", "create"] as const) {
@@ -164,17 +167,25 @@ function renderStackTable(stacks: ReviewedStack[]): string {
   return [...lines, ...more, ...total].join("\n");
 }
 
-/** "+12.40 to 301.20 USD"; estimates, so no more than cents. */
+/** "+12.40 to 301.20 USD". */
 export function renderCost(cost: CostChange | undefined): string {
-  if (!cost || !Number.isFinite(cost.before) || !Number.isFinite(cost.after)) return "unknown";
+  if (!cost || !Number.isFinite(cost.after)) return "unknown";
+  const total = `${cost.after.toFixed(2)} USD`;
+  if (cost.before === undefined || !Number.isFinite(cost.before)) return total;
   const change = cost.after - cost.before;
-  if (Math.abs(change) < 0.005) return `${cost.after.toFixed(2)} USD, as before`;
-  return `${change > 0 ? "+" : "−"}${Math.abs(change).toFixed(2)} to ${cost.after.toFixed(2)} USD`;
+  if (Math.abs(change) < 0.005) return `${total}, as before`;
+  return `${change > 0 ? "+" : "−"}${Math.abs(change).toFixed(2)} to ${total}`;
 }
 
+/** Unknown as soon as one of them is. */
 function sumCosts(costs: (CostChange | undefined)[]): CostChange | undefined {
   return costs.reduce<CostChange | undefined>(
-    (sum, cost) => sum && cost && { before: sum.before + cost.before, after: sum.after + cost.after },
+    (sum, cost) =>
+      sum &&
+      cost && {
+        before: sum.before === undefined || cost.before === undefined ? undefined : sum.before + cost.before,
+        after: sum.after + cost.after,
+      },
     { before: 0, after: 0 },
   );
 }
@@ -212,11 +223,29 @@ function renderPolicies({ member, review }: ReviewedStack, isMandatory: boolean)
   );
 }
 
-function renderWarnings({ member, review }: ReviewedStack): string {
-  if (review.warnings.length === 0) return "";
+/** Stacks by what more than one of them warns of: the plan's warnings come out of every stack's program. */
+function sharedWarnings(stacks: ReviewedStack[]): Map<string, string[]> {
+  const said = new Map<string, string[]>();
+  for (const { member, review } of stacks) {
+    for (const remark of review.warnings) {
+      said.set(renderRemark(remark), [...(said.get(renderRemark(remark)) ?? []), member.name]);
+    }
+  }
+  return new Map([...said].filter(([, names]) => names.length > 1));
+}
+
+function renderSharedWarnings(shared: Map<string, string[]>): string {
+  if (shared.size === 0) return "";
+  const lines = [...shared].map(([warning, names]) => `${code(warning, 600)} (${renderCount(names.length, "stack")})`);
+  return renderList("⚠️ Warnings of several stacks", lines);
+}
+
+function renderWarnings({ member, review }: ReviewedStack, shared: Map<string, string[]>): string {
+  const own = review.warnings.map(renderRemark).filter((warning) => !shared.has(warning));
+  if (own.length === 0) return "";
   return renderList(
     `⚠️ ${word(member.name)}: warnings`,
-    review.warnings.map((remark) => code(renderRemark(remark), 600)),
+    own.map((warning) => code(warning, 600)),
   );
 }
 

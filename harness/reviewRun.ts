@@ -6,15 +6,16 @@ import { runPreview, type FleetOptions } from "./fleet";
 import { renderMarkdown, type CostChange, type ReviewDocument } from "./markdown";
 import { membersOf, planSelection, type Member } from "./members";
 import { EXIT, type FleetReport } from "./report";
+import { readTopologyAt } from "./reviewBase";
 import { newReview, takeEvent, type StackReview } from "./review";
 import { cleanText, secretsOf } from "./reviewText";
-import { planTouched, readChangedFiles } from "./reviewTouched";
+import { planTouched, readAncestor, readChangedFiles } from "./reviewTouched";
 
 export interface ReviewOptions extends FleetOptions {
   /** Only stacks that the change since this commit or branch touches. */
   touched?: string;
-  /** A stack's estimated cost a month in US dollars, deployed and previewed; default none is shown. */
-  costOf?: (stack: string, topology: Topology) => CostChange | undefined;
+  /** A stack's estimated cost a month in US dollars; `undefined` where no price is known. Default: no cost is shown. */
+  costOf?: (topology: Topology, stack: string) => number | undefined;
 }
 
 export interface ReviewResult {
@@ -42,7 +43,8 @@ export async function runReview(options: ReviewOptions = {}): Promise<ReviewResu
   }
   const { world } = topology;
   const members = membersOf(topology);
-  const { chosen, scope } = await choose(members, options);
+  const ancestor = options.touched === undefined ? undefined : await readAncestor(PROJECT_FOLDER, options.touched);
+  const { chosen, scope } = await choose(members, options.stacks, ancestor);
   if (chosen.length === 0) {
     return { markdown: renderMarkdown({ world, stacks: [], scope, withDrift, known }), exitCode: EXIT.ok };
   }
@@ -53,21 +55,45 @@ export async function runReview(options: ReviewOptions = {}): Promise<ReviewResu
     stacks: chosen.map(({ name }) => name),
     onEvent: (stack, event) => takeEvent(reviews.get(stack)!, event, known),
   });
+  const costs = await readCosts(options.costOf, topology, report, ancestor);
   const stacks = report.stacks.map(({ name, outcome, errors, remedy }) => {
     const member = members.find((one) => one.name === name)!;
     const said = { errors: errors.map((line) => cleanText(line, known)), remedy: remedy && cleanText(remedy, known) };
-    return { member, outcome, ...said, review: reviews.get(name)!, cost: options.costOf?.(name, topology) };
+    return { member, outcome, ...said, review: reviews.get(name)!, cost: costs.get(name) };
   });
   const engine = `real pulumi ${report.engine.version}`;
   const markdown = renderMarkdown({ world, engine, stacks, scope, withDrift, known });
   return { markdown, report, exitCode: report.exitCode };
 }
 
-async function choose(members: Member[], options: ReviewOptions): Promise<{ chosen: Member[]; scope?: string }> {
-  const asked = planSelection(members, options.stacks);
-  if (options.touched === undefined) return { chosen: asked };
-  const { stacks, why } = planTouched(await readChangedFiles(PROJECT_FOLDER, options.touched), members);
+async function choose(
+  members: Member[],
+  names: string[] | undefined,
+  ancestor: string | undefined,
+): Promise<{ chosen: Member[]; scope?: string }> {
+  const asked = planSelection(members, names);
+  if (ancestor === undefined) return { chosen: asked };
+  const { stacks, why } = planTouched(await readChangedFiles(PROJECT_FOLDER, ancestor), members);
   return { chosen: asked.filter(({ name }) => stacks.includes(name)), scope: why };
+}
+
+/** What the stacks cost, and cost before the change where that can be known. */
+async function readCosts(
+  costOf: ReviewOptions["costOf"],
+  topology: Topology,
+  { stacks }: FleetReport,
+  ancestor: string | undefined,
+): Promise<Map<string, CostChange>> {
+  const costs = new Map<string, CostChange>();
+  if (!costOf) return costs;
+  const base = ancestor === undefined ? undefined : await readTopologyAt(PROJECT_FOLDER, ancestor);
+  for (const { name } of stacks) {
+    const after = costOf(topology, name);
+    if (after === undefined) continue;
+    const before = base && (base.clusters[name] ? costOf(base, name) : 0);
+    costs.set(name, { before, after });
+  }
+  return costs;
 }
 
 /** Before the topology is known: emulated clouds are attached, real ones are plugins. */

@@ -93,20 +93,27 @@ function clusterIn(text: string): Record<string, unknown> | undefined {
 
 const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
-/** What differs between the common ancestor of `base` and HEAD and the working tree. Throws `UserError`. */
-export async function readChangedFiles(folder: string, base: string): Promise<ChangedFile[]> {
-  const git = async (...words: string[]): Promise<string> =>
-    (await promisify(execFile)("git", ["-C", folder, ...words], { maxBuffer: 64 * 1024 * 1024 })).stdout;
-  let ancestor: string;
+async function runGit(folder: string, words: string[]): Promise<string> {
+  return (await promisify(execFile)("git", ["-C", folder, ...words], { maxBuffer: 64 * 1024 * 1024 })).stdout;
+}
+
+/** The commit where HEAD left `base`. Throws `UserError`. */
+export async function readAncestor(folder: string, base: string): Promise<string> {
   try {
-    const commit = (await git("rev-parse", "--verify", "--quiet", "--end-of-options", `${base}^{commit}`)).trim();
-    ancestor = (await git("merge-base", commit, "HEAD")).trim();
+    const words = ["rev-parse", "--verify", "--quiet", "--end-of-options", `${base}^{commit}`];
+    const commit = (await runGit(folder, words)).trim();
+    return (await runGit(folder, ["merge-base", commit, "HEAD"])).trim();
   } catch {
     throw new UserError(
       `git does not know where this change left ${JSON.stringify(base)}.`,
       "Name a commit or branch that is here with its history: git fetch --unshallow origin, then e.g. --touched origin/main",
     );
   }
+}
+
+/** What differs between a commit and the working tree. */
+export async function readChangedFiles(folder: string, ancestor: string): Promise<ChangedFile[]> {
+  const git = (...words: string[]): Promise<string> => runGit(folder, words);
   // Both names of what was moved; zero bytes because a name may hold anything else.
   const changed = await git("diff", "--name-only", "--relative", "--no-renames", "-z", ancestor, "--");
   const added = await git("ls-files", "--others", "--exclude-standard", "-z");

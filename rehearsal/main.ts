@@ -34,10 +34,12 @@ async function main(): Promise<void> {
   program
     .command("preview")
     .description("the whole fleet's preview on emulated clouds without machines, as a pull request's comment")
+    .option("-s, --stack <name>", "only this stack (repeatable)", collect, [])
     .option("--touched <commit>", "only stacks that the change since this commit or branch touches")
     .option("--policy-pack <folder>", "check by this policy pack (repeatable)", collect, [])
-    .action(async ({ touched, policyPack }: { touched?: string; policyPack: string[] }) => {
-      process.exitCode = await previewOnly({ touched, policyPacks: policyPack });
+    .action(async (options: { stack: string[]; touched?: string; policyPack: string[] }) => {
+      const { stack: stacks, touched, policyPack: policyPacks } = options;
+      process.exitCode = await previewOnly({ stacks, touched, policyPacks });
     });
   program
     .command("status")

@@ -6,6 +6,7 @@ import { prepareProject } from "../harness/project";
 import type { ExitCode } from "../harness/report";
 import { runReview } from "../harness/reviewRun";
 import { PROJECT_FOLDER } from "../harness/topology";
+import { openBackend, openStacks } from "../harness/workspace";
 import { obtainArtifacts } from "./artifacts";
 import { cloudPackages } from "./clouds";
 import { Store } from "./clouds/store";
@@ -18,6 +19,8 @@ import { tlsPackage } from "./plugins/tls";
 import { createPassphrase } from "./world";
 
 export interface PreviewOnlyOptions {
+  /** Names of the stacks; all when empty. */
+  stacks?: string[];
   /** Only stacks that the change since this commit or branch touches. */
   touched?: string;
   policyPacks?: string[];
@@ -53,9 +56,11 @@ export async function previewOnly(options: PreviewOnlyOptions): Promise<ExitCode
     });
     writeOverlay(join(folder, "overlay.json"), { cableDriver: "vxlan", ...databaseOf(artifacts.database) });
     prepareProject(PROJECT_FOLDER, join(folder, "project"));
-    await chooseEngine({ obtainEngine, download: artifacts.source === "releases" });
-    const { touched, policyPacks } = options;
-    const review = await runReview({ touched, download: false, preview: { policyPacks, withoutBroker: true } });
+    const engine = await chooseEngine({ obtainEngine, download: artifacts.source === "releases" });
+    // Regions refer to the broker's stack, also when they alone are previewed.
+    await openStacks(await openBackend(join(folder, "project"), engine), ["broker"]);
+    const { stacks, touched, policyPacks } = options;
+    const review = await runReview({ stacks, touched, download: false, preview: { policyPacks, withoutBroker: true } });
     process.stdout.write(review.markdown);
     return review.exitCode;
   } finally {

@@ -101,8 +101,18 @@ describe("the comment", () => {
     expect(text).toContain("| +30.50 to 130.50 USD | to change |");
     expect(text).toContain("Cost of these stacks: +20.50 to 170.50 USD");
     expect(renderCost({ before: 3, after: 3 })).toBe("3.00 USD, as before");
+    expect(renderCost({ after: 3 })).toBe("3.00 USD");
     expect(renderCost({ before: 3, after: Number.NaN })).toBe("unknown");
     expect(renderCost(undefined)).toBe("unknown");
+  });
+
+  it("tells once what several stacks warn of", () => {
+    const warning = said("database: the licence ends", "warning");
+    const stacks = ["oregon", "london"].map((name) => reviewed([warning, said(`${name} alone`, "warning")], [], name));
+    const text = renderMarkdown({ world: "clouds", stacks });
+    expect(text).toContain("### ⚠️ Warnings of several stacks\n\n- `database: the licence ends` (2 stacks)");
+    expect(text.match(/the licence ends/g)).toHaveLength(1);
+    expect(text).toContain("### ⚠️ london: warnings\n\n- `london alone`");
   });
 
   it("tells drift apart from planned changes: what is gone and what was changed by hand", () => {

@@ -15,24 +15,22 @@ interface Step {
 }
 
 /** One step of the engine; `refresh` comes as its end, all others as their beginning. */
-export const step = (op: string, name: string, { type = TYPE, old, now, diff, protect }: Step = {}): EngineEvent =>
-  ({
-    sequence: 1,
-    timestamp: 1,
-    [op === "refresh" ? "resOutputsEvent" : "resourcePreEvent"]: {
-      metadata: {
-        op,
-        urn: urn(name, type),
-        type,
-        old: old && { inputs: old, outputs: old, protect },
-        new: now && { inputs: now, outputs: now },
-        detailedDiff:
-          diff &&
-          Object.fromEntries(Object.entries(diff).map(([key, diffKind]) => [key, { diffKind, inputDiff: true }])),
-        provider: "",
-      },
+export const step = (op: string, name: string, { type = TYPE, old, now, diff, protect }: Step = {}): EngineEvent => ({
+  sequence: 1,
+  timestamp: 1,
+  [op === "refresh" ? "resOutputsEvent" : "resourcePreEvent"]: {
+    metadata: {
+      op,
+      urn: urn(name, type),
+      type,
+      old: old && { inputs: old, outputs: old, protect },
+      new: now && { inputs: now, outputs: now },
+      detailedDiff:
+        diff && Object.fromEntries(Object.entries(diff).map(([key, diffKind]) => [key, { diffKind, inputDiff: true }])),
+      provider: "",
     },
-  });
+  },
+});
 
 export const said = (message: string, severity = "error"): EngineEvent =>
   ({ sequence: 1, timestamp: 1, diagnosticEvent: { message, severity, color: "never" } }) as unknown as EngineEvent;

@@ -2,9 +2,10 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { membersOf } from "../../harness/members";
-import { planTouched, readChangedFiles, type ChangedFile } from "../../harness/reviewTouched";
+import { readTopologyAt } from "../../harness/reviewBase";
+import { planTouched, readAncestor, readChangedFiles, type ChangedFile } from "../../harness/reviewTouched";
 import { DEFAULT_TOPOLOGY } from "../../stacks/topology";
 
 const members = membersOf(DEFAULT_TOPOLOGY);
@@ -73,6 +74,21 @@ describe("a change touches", () => {
   });
 });
 
+describe("the fleet before the change", () => {
+  it("is read by the program of that commit, and is unknown where there was none", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "archipelago-overlay-"));
+    writeFileSync(
+      join(folder, "overlay.json"),
+      '{"adminCidrs":["203.0.113.0/24"],"clusters":{"ashburn":{"account":"x"}}}',
+    );
+    vi.stubEnv("ARCHIPELAGO_OVERLAY", join(folder, "overlay.json"));
+    expect((await readTopologyAt(process.cwd(), "HEAD"))?.clusters.oregon?.cloud).toBe("aws");
+    vi.unstubAllEnvs();
+    rmSync(folder, { recursive: true });
+    expect(await readTopologyAt(process.cwd(), "--output=/nowhere")).toBeUndefined();
+  });
+});
+
 describe("git tells what changed", () => {
   const folder = mkdtempSync(join(tmpdir(), "archipelago-touched-"));
   const git = (...words: string[]): string =>
@@ -106,7 +122,7 @@ describe("git tells what changed", () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it("since the branches parted, with both names of what was moved and what is not committed yet", async () => {
-    const files = await readChangedFiles(folder, "main");
+    const files = await readChangedFiles(folder, await readAncestor(folder, "main"));
     expect(files.map(({ path }) => path).sort()).toEqual(
       ["Pulumi.london.yaml", 'docs/a\n"b".md', "docs/not-added.md", "plan/new.ts", "plan/old.ts"].sort(),
     );
@@ -118,6 +134,6 @@ describe("git tells what changed", () => {
   });
 
   it.each(["nowhere", "--output=/tmp/x", "-h", ""])("and refuses %j as a base, as a user's error", async (base) => {
-    await expect(readChangedFiles(folder, base)).rejects.toThrow(/git does not know where this change left/);
+    await expect(readAncestor(folder, base)).rejects.toThrow(/git does not know where this change left/);
   });
 });
