@@ -79,7 +79,7 @@ describe("the fleet before the change", () => {
     const folder = mkdtempSync(join(tmpdir(), "archipelago-overlay-"));
     writeFileSync(
       join(folder, "overlay.json"),
-      '{"adminCidrs":["203.0.113.0/24"],"clusters":{"ashburn":{"account":"x"}}}',
+      '{"adminCidrs":["203.0.113.0/24"],"clusters":{"ashburn":{"account":"ocid1.compartment.oc1..aaaa"}}}',
     );
     vi.stubEnv("ARCHIPELAGO_OVERLAY", join(folder, "overlay.json"));
     expect((await readTopologyAt(process.cwd(), "HEAD"))?.clusters.oregon?.cloud).toBe("aws");
