@@ -35,6 +35,17 @@ export interface FleetOptions extends EngineOptions {
   topology?: Topology;
   /** The Pulumi project's folder; default the checkout or ARCHIPELAGO_PROJECT. */
   folder?: string;
+  /** Hears every engine event beside the progress view. */
+  onEvent?: (stack: string, event: EngineEvent) => void;
+  /** For `preview` alone: what differs from `pulumi preview`'s own defaults. */
+  preview?: {
+    /** Folders of policy packs to check the stacks by. */
+    policyPacks?: string[];
+    /** Ask the clouds first what there is, so that drift shows as changes. */
+    refresh?: boolean;
+    /** Preview regions although the broker is not up: what they would get from it is then unknown. */
+    withoutBroker?: boolean;
+  };
 }
 
 /** Puts the chosen stacks up: broker, primary, then the others at once. What is up already stays as it is. */
@@ -80,7 +91,8 @@ async function runVerb(verb: Verb, options: FleetOptions): Promise<FleetReport> 
   }
 
   const backend = await openBackend(folder, engine);
-  const tooEarly = verb === "down" ? new Map<string, NotReadyError>() : checkBroker(verb, backend, members, chosen);
+  const isLenient = verb === "down" || (verb === "preview" && options.preview?.withoutBroker === true);
+  const tooEarly = isLenient ? new Map<string, NotReadyError>() : checkBroker(verb, backend, members, chosen);
   if (verb === "down") assertBrokerIsLast(backend, members, chosen);
   const doable = chosen.filter(({ name }) => !tooEarly.has(name) && (verb !== "down" || backend.existing.has(name)));
 
@@ -100,7 +112,7 @@ async function runVerb(verb: Verb, options: FleetOptions): Promise<FleetReport> 
       if (early) return endWith(view, verb, member, 0, failureOf("stopped", member, early));
       const stack = stacks.get(name);
       if (!stack) return endWith(view, verb, member, 0, { outcome: "unchanged" });
-      const result = await runStack(verb, member, stack, view, interruption, options.deadlineMinutes ?? 60);
+      const result = await runStack(verb, member, stack, view, interruption, options);
       if (staying && isDone(result.outcome)) {
         const forgotten = await forgetRegion(backend, staying, name).catch((error: unknown) => errorLines(error)[0]);
         view.say(`[${name}] objects deleted on the broker: ${String(forgotten)}`);
@@ -131,7 +143,7 @@ async function runStack(
   stack: Stack,
   view: ProgressView,
   interruption: Interruption,
-  deadlineMinutes: number,
+  { deadlineMinutes = 60, onEvent, preview }: FleetOptions,
 ): Promise<StackResult> {
   const { name } = member;
   const startedMs = Date.now();
@@ -145,14 +157,18 @@ async function runStack(
   const deadline = new Deadline(name, deadlineMinutes * 60_000, interruption.signal, observe);
   try {
     const common = {
-      onEvent: (event: EngineEvent) => view.event(name, event),
+      onEvent: (event: EngineEvent) => {
+        view.event(name, event);
+        onEvent?.(name, event);
+      },
       signal: deadline.signal,
       color: "never",
     } as const;
     await withLockRecovery(stack, say, async () => {
       if (verb !== "preview") await recoverPending(stack, say);
-      if (verb === "preview") await stack.preview(common);
-      else if (verb === "up") await stack.up(common);
+      if (verb === "preview") {
+        await stack.preview({ ...common, policyPacks: preview?.policyPacks, refresh: preview?.refresh });
+      } else if (verb === "up") await stack.up(common);
       else await stack.destroy(common);
     });
     return finish({ outcome: isUnchanged(progress.changes) ? "unchanged" : "changed" });

@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { MOST_EGRESS_GB } from "../plan/cost";
@@ -10,8 +11,16 @@ import { stateFolder } from "./folders";
 import { writeKubeconfigs } from "./kubeconfig";
 import { obtainManifests } from "./manifests";
 import { EXIT, renderReport, type ExitCode, type FleetReport } from "./report";
+import { runReview } from "./reviewRun";
 import { maskOutputs, runKubeconfigs, runOutputs, runStatus } from "./status";
 import { renderSummary } from "./summary";
+
+interface PreviewFlags extends Flags {
+  markdown?: boolean | string;
+  touched?: string;
+  policyPack: string[];
+  refresh?: boolean;
+}
 
 interface Flags {
   stack: string[];
@@ -26,6 +35,7 @@ interface Flags {
 const EXAMPLES = `
 Examples:
   $ ./archipelago preview                       what would change, in every stack
+  $ ./archipelago preview --markdown --touched origin/main    the same for a pull request's comment
   $ ./archipelago up                            broker, primary, then the others at once
   $ ./archipelago up --stack broker --stack oregon
   $ ./archipelago status                        one line a cluster; --detail for nodes, tunnels and pods
@@ -50,13 +60,23 @@ export function buildProgram(finish: (code: ExitCode) => void): Command {
       .option("--json", "one machine-readable document on stdout; progress stays on stderr")
       .exitOverride()
       .action(async (flags: Flags) => finish(await run(flags)));
-  const operation = (name: string, description: string, run: (options: FleetOptions) => Promise<FleetReport>): void => {
-    verb(name, description, async (flags) => present(await run(optionsOf(flags)), flags))
+  const operation = (
+    name: string,
+    description: string,
+    run: (options: FleetOptions, flags: Flags) => Promise<FleetReport | ExitCode>,
+  ): Command =>
+    verb(name, description, async (flags) => {
+      const ended = await run(optionsOf(flags), flags);
+      return typeof ended === "number" ? ended : present(ended, flags);
+    })
       .option("--parallel <count>", "stacks at a time (default: CPUs + 1, 2 to 4)", positive)
       .option("--deadline <minutes>", "how long one stack may take", positive, 60);
-  };
   operation("up", "put stacks up; what is up already stays as it is", runUp);
-  operation("preview", "show what up would change", runPreview);
+  operation("preview", "show what up would change", (options, flags) => preview(options, flags as PreviewFlags))
+    .option("--markdown [file]", "a comment for a pull request, on stdout or in a file")
+    .option("--touched <commit>", "with --markdown: only stacks that the change since this commit or branch touches")
+    .option("--policy-pack <folder>", "check by this policy pack (repeatable)", collect, [])
+    .option("--refresh", "ask the clouds first what there is, so that drift shows");
   operation("down", "take stacks down, the broker last", runDown);
   verb("status", "clusters, nodes, tunnels and database pods", showStatus).option(
     "--detail",
@@ -105,6 +125,20 @@ export function reportError(error: unknown): ExitCode {
   if (process.env.ARCHIPELAGO_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   else process.stderr.write("  → this was not foreseen; run it again with ARCHIPELAGO_DEBUG=1 for the details\n");
   return EXIT.failed;
+}
+
+/** A comment for reviewers instead of, or with a file's name beside, the report. */
+async function preview(options: FleetOptions, flags: PreviewFlags): Promise<FleetReport | ExitCode> {
+  const { markdown, touched, policyPack: policyPacks, refresh } = flags;
+  if (!markdown) {
+    if (touched !== undefined)
+      throw new UserError("--touched goes with --markdown.", "Add --markdown, or name the stacks with --stack.");
+    return runPreview({ ...options, preview: { policyPacks, refresh } });
+  }
+  const review = await runReview({ ...options, touched, preview: { policyPacks, refresh, withoutBroker: true } });
+  if (markdown === true) process.stdout.write(review.markdown);
+  else writeFileSync(markdown, review.markdown);
+  return markdown === true || !review.report ? review.exitCode : review.report;
 }
 
 function present(report: FleetReport, { json }: Flags): ExitCode {

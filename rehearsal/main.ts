@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { UserError } from "../plan/errors";
+import { previewOnly } from "./previewOnly";
 import { obtain, doctor, down, environment, leaked, status, up } from "./verbs";
 
 /** Exit codes as the harness has them: 1 an operation failed, 2 wrong input or host. */
@@ -29,6 +30,16 @@ async function main(): Promise<void> {
     .option("--json", "one machine-readable document on stdout at the end")
     .action(async (options: { stack: string[]; json?: boolean }) => {
       process.exitCode = await up(options);
+    });
+  program
+    .command("preview")
+    .description("the whole fleet's preview on emulated clouds without machines, as a pull request's comment")
+    .option("-s, --stack <name>", "only this stack (repeatable)", collect, [])
+    .option("--touched <commit>", "only stacks that the change since this commit or branch touches")
+    .option("--policy-pack <folder>", "check by this policy pack (repeatable)", collect, [])
+    .action(async (options: { stack: string[]; touched?: string; policyPack: string[] }) => {
+      const { stack: stacks, touched, policyPack: policyPacks } = options;
+      process.exitCode = await previewOnly({ stacks, touched, policyPacks });
     });
   program
     .command("status")

@@ -57,6 +57,11 @@ describe("command line", () => {
     },
   );
 
+  it("asks for a comment where stacks are chosen by what a change touches", async () => {
+    expect(await main(["preview", "--touched", "main"])).toBe(EXIT.usage);
+    expect(written).toContain("--touched goes with --markdown.");
+  });
+
   it("shows an error as message and remedy, with the exit code of its kind", () => {
     expect(reportError(new UserError("It is wrong.", "Mend it."))).toBe(EXIT.usage);
     expect(reportError(new NotReadyError("Too early.", "Wait."))).toBe(EXIT.notReady);

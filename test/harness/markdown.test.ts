@@ -1,0 +1,205 @@
+import type { EngineEvent } from "@pulumi/pulumi/automation";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { MARKER, renderCost, renderMarkdown, SIZE_LIMIT } from "../../harness/markdown";
+import { markdownOf, policy, reviewed, said, step } from "./reviewEvents";
+
+describe("the comment", () => {
+  it("begins with the marker by which it is found again, and names its world in the title", () => {
+    expect(markdownOf([]).startsWith(`${MARKER}\n\n## Preview on live clouds: no changes`)).toBe(true);
+    expect(renderMarkdown({ world: "rehearsal", stacks: [] })).toContain(
+      "## Preview on emulated clouds: no stack is touched",
+    );
+  });
+
+  it("counts a replacement once, though the engine tells it in three steps", () => {
+    const properties = { old: { ami: "ami-1" }, now: { ami: "ami-2" }, diff: { ami: "update-replace" } };
+    const text = markdownOf([
+      step("create-replacement", "oregon-server", properties),
+      step("replace", "oregon-server", properties),
+      step("delete-replaced", "oregon-server", { old: { ami: "ami-1" } }),
+      step("create", "oregon-worker-2"),
+      step("same", "oregon-worker-1"),
+    ]);
+    expect(text).toContain("## Preview on live clouds: 1 to create, 1 to replace");
+    expect(text).toContain("| oregon | aws us-west-2 | 1 | 0 | **1** | 0 | to change |");
+  });
+
+  it("tells what is lost, unfolded and before everything else", () => {
+    const text = markdownOf([
+      step("update", "oregon-tags", {
+        type: "aws:ec2/vpc:Vpc",
+        old: { a: "1" },
+        now: { a: "2" },
+        diff: { a: "update" },
+      }),
+      said("quota exceeded"),
+      step("replace", "oregon-server", {
+        old: { ami: "1" },
+        now: { ami: "2" },
+        diff: { ami: "update-replace" },
+        protect: true,
+      }),
+      step("delete", "volume-1", { type: "kubernetes:core/v1:PersistentVolume", old: { a: 1 } }),
+    ]);
+    const losses = text.indexOf("### 🛑 oregon: what holds state is replaced or deleted");
+    expect(losses).toBeGreaterThan(0);
+    expect(losses).toBeLessThan(text.indexOf("quota exceeded"));
+    expect(losses).toBeLessThan(text.indexOf("<details>"));
+    expect(text).toContain(
+      "**replace** `oregon-server` (`aws:ec2/instance:Instance`): a machine: etcd and database volumes lie on it, because of `ami`; it is protected, so the deployment will refuse",
+    );
+    expect(text).toContain("**delete** `volume-1` (`kubernetes:core/v1:PersistentVolume`): a database volume");
+  });
+
+  it("folds the rest and shows how plain properties change", () => {
+    const text = markdownOf([
+      step("update", "oregon-worker-1", {
+        old: { instanceType: "t3.large", tags: { "a.b": "x" }, gone: true, subnetId: "s-1" },
+        now: {
+          instanceType: "t3.xlarge",
+          tags: { "a.b": "y" },
+          added: 3,
+          subnetId: "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
+        },
+        diff: { instanceType: "update", 'tags["a.b"]': "update", gone: "delete", added: "add", subnetId: "update" },
+      }),
+    ]);
+    expect(text).toContain("<details><summary>oregon: 1 to be updated</summary>\n\n- `oregon-worker-1`");
+    expect(text).toContain("`instanceType` `t3.large` → `t3.xlarge`");
+    expect(text).toContain('`tags["a.b"]` `x` → `y`, `gone` `true` (removed), `added` `3` (added)');
+    expect(text).toContain("`subnetId` `s-1` → `known after the deployment`");
+  });
+
+  it("shows the topology's errors instead of stacks when there is no plan", () => {
+    const planError = {
+      message: "One thing is wrong with the topology:\n  clusters.oregon.place: x",
+      remedy: "Correct it.",
+    };
+    const text = renderMarkdown({ world: "clouds", stacks: [], planError });
+    expect(text).toContain("## Preview on live clouds: the topology is wrong");
+    expect(text).toContain("```text\nOne thing is wrong with the topology:\n  clusters.oregon.place: x\n```");
+  });
+
+  it("keeps violations apart from advice, and does not tell them twice as errors", () => {
+    const stack = { ...reviewed([policy("not encrypted"), policy("no tags", "advisory")]), outcome: "failed" as const };
+    stack.errors = ["policy disks-encrypted: not encrypted"];
+    const text = renderMarkdown({ world: "clouds", stacks: [stack] });
+    expect(text).toContain(
+      "### ❌ oregon: policy violations (mandatory)\n\n- `disks-encrypted` on `oregon-server`: `not encrypted`",
+    );
+    expect(text).toContain("### ⚠️ oregon: policy advice\n\n- `disks-encrypted` on `oregon-server`: `no tags`");
+    expect(text.match(/not encrypted/g)).toHaveLength(1);
+    expect(text).toContain("1 stack without a result");
+  });
+
+  it("shows the estimated cost of a stack and of all of them where it is known", () => {
+    const stacks = [reviewed([]), reviewed([], [], "london")];
+    stacks[0]!.cost = { before: 100, after: 130.5 };
+    stacks[1]!.cost = { before: 50, after: 40 };
+    const text = renderMarkdown({ world: "clouds", stacks });
+    expect(text).toContain("| +30.50 to 130.50 USD | to change |");
+    expect(text).toContain("Cost of these stacks: +20.50 to 170.50 USD");
+    expect(renderCost({ before: 3, after: 3 })).toBe("3.00 USD, as before");
+    expect(renderCost({ after: 3 })).toBe("3.00 USD");
+    expect(renderCost({ before: 3, after: Number.NaN })).toBe("unknown");
+    expect(renderCost(undefined)).toBe("unknown");
+  });
+
+  it("tells once what several stacks warn of", () => {
+    const warning = said("database: the licence ends", "warning");
+    const stacks = ["oregon", "london"].map((name) => reviewed([warning, said(`${name} alone`, "warning")], [], name));
+    const text = renderMarkdown({ world: "clouds", stacks });
+    expect(text).toContain("### ⚠️ Warnings of several stacks\n\n- `database: the licence ends` (2 stacks)");
+    expect(text.match(/the licence ends/g)).toHaveLength(1);
+    expect(text).toContain("### ⚠️ london: warnings\n\n- `london alone`");
+  });
+
+  it("tells drift apart from planned changes: what is gone and what was changed by hand", () => {
+    const text = renderMarkdown({
+      world: "clouds",
+      withDrift: true,
+      stacks: [
+        reviewed([
+          step("refresh", "oregon-server", { old: { label: "a" }, now: { label: "b" }, diff: { label: "update" } }),
+          step("refresh", "oregon-rule", { type: "aws:vpc/rule:Rule", old: { a: 1 } }),
+          step("refresh", "oregon-quiet", { type: "aws:ec2/vpc:Vpc", old: { a: 1 }, now: { a: 2 } }),
+        ]),
+      ],
+    });
+    expect(text).toContain("## Drift on live clouds");
+    expect(text).toContain("`label` `a` → `b`");
+    expect(text).toContain("- `oregon-rule` (`aws:vpc/rule:Rule`) **is gone**");
+    expect(text).not.toContain("oregon-quiet");
+  });
+});
+
+describe("the comment's size", () => {
+  const many = (count: number, op: string, type = "aws:ec2/vpc:Vpc"): EngineEvent[] =>
+    Array.from({ length: count }, (_, index) =>
+      step(op, `thing-${index}-${"x".repeat(60)}`, { type, old: { a: "1" }, now: { a: "2" }, diff: { a: "update" } }),
+    );
+
+  it("stays under GitHub's limit, keeps what matters most and says what was left out", () => {
+    const stacks = Array.from({ length: 50 }, (_, index) =>
+      reviewed(
+        [
+          ...many(300, "create"),
+          ...many(300, "update", "aws:ec2/subnet:Subnet"),
+          said(`error ${index}`),
+          step("delete", `server-${index}`, { old: {} }),
+        ],
+        [],
+        `stack-${index}`,
+      ),
+    );
+    const text = renderMarkdown({ world: "clouds", stacks });
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(SIZE_LIMIT);
+    expect(SIZE_LIMIT).toBeLessThan(65_536);
+    for (const index of [0, 49]) {
+      expect(text).toContain(`\`server-${index}\``);
+      expect(text).toContain(`error ${index}`);
+    }
+    expect(text).toContain(
+      "**Left out, because a comment has a limit:** resources to create of 50 stacks, resources to update of ",
+    );
+    // Whole sections: every fold that begins ends.
+    expect(text.match(/<details>/g)?.length).toBe(text.match(/<\/details>/g)?.length);
+  });
+
+  it("cuts one list that alone would fill the comment and counts what it cut", () => {
+    const text = markdownOf(many(5_000, "create"));
+    expect(Buffer.byteLength(text)).toBeLessThan(20_000);
+    expect(text).toMatch(/- … and \d+ more/);
+    expect(text).toContain("5000 to create");
+  });
+
+  it("holds for any texts and any number of stacks", () => {
+    const texts = fc.string({ unit: "binary", maxLength: 3_000 });
+    fc.assert(
+      fc.property(fc.array(texts, { maxLength: 30 }), fc.integer({ min: 1, max: 300 }), (messages, count) => {
+        const events = messages.flatMap((message) => [
+          said(message),
+          policy(message, "advisory", message),
+          step("delete", message),
+        ]);
+        const stacks = Array.from({ length: count }, (_, index) => reviewed(index < 20 ? events : [], [], `s${index}`));
+        const text = renderMarkdown({ world: "clouds", stacks });
+        expect(Buffer.byteLength(text)).toBeLessThanOrEqual(SIZE_LIMIT);
+        expect(text.startsWith(MARKER)).toBe(true);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it("is made within a second from ten megabytes of messages", () => {
+    const begun = Date.now();
+    markdownOf([
+      said("a".repeat(5_000_000)),
+      said(" \t".repeat(1_000_000)),
+      said("password".repeat(400_000)),
+      policy("-".repeat(1e6)),
+    ]);
+    expect(Date.now() - begun).toBeLessThan(3_000);
+  });
+});
