@@ -53,27 +53,29 @@ export class Cluster extends pulumi.ComponentResource {
     this.server = serverOf(cluster, this.machines);
     this.apiAddress = pulumi.interpolate`${this.server.publicAddress}:${API_PORT}`;
 
-    const facts = pulumi.all([
-      this.server.publicAddress,
-      identity.caCert,
-      identity.adminCert,
-      identity.adminKey,
-      // The wait is for all machines, not only for the one it asks.
-      pulumi.all(this.machines.map((machine) => machine.resource.id)),
-    ]);
+    const facts = pulumi.all([this.server.publicAddress, identity.caCert, identity.adminCert, identity.adminKey]);
     this.kubeconfig = pulumi.secret(
       facts.apply(([address, caCert, adminCert, adminKey]) =>
         renderKubeconfig({ cluster: cluster.name, address, apiName: cluster.apiName, caCert, adminCert, adminKey }),
       ),
     );
-    const awaited = facts.apply(([address, caCert, adminCert, adminKey]) =>
-      awaitReadiness(cluster, { address, caCert, adminCert, adminKey }),
-    );
+    // The wait is for all machines, not only for the one it asks.
+    const machines = pulumi.all(this.machines.map((machine) => machine.resource.id));
+    const awaited = pulumi
+      .all([facts, machines])
+      .apply(([[address, caCert, adminCert, adminKey]]) =>
+        awaitReadiness(cluster, { address, caCert, adminCert, adminKey }),
+      );
+    // A preview asks no cluster, and must not wait for machines that it cannot know yet: a new worker's unknown id would
+    // make the provider unknown, and show everything inside the cluster as replaced.
+    const settled = pulumi.runtime.isDryRun()
+      ? this.kubeconfig
+      : pulumi.all([this.kubeconfig, awaited]).apply(([kubeconfig]) => kubeconfig);
 
     this.provider = new Provider(
       `${cluster.name}-kubernetes`,
       {
-        kubeconfig: pulumi.all([this.kubeconfig, awaited]).apply(([kubeconfig]) => kubeconfig),
+        kubeconfig: settled,
         // An engine killed while it made an object must find it again, not stumble over it.
         upsertExistingObjects: true,
         // Renewed certificates and tokens change in place; pods that mount them see the change.
