@@ -84,7 +84,7 @@ export const ADAPTERS: Record<CloudName, Adapter> = {
   linode: {
     cluster: "linode-has-long-name",
     place: "jp-tyo-3",
-    otherSize: "g6-standard-4",
+    otherSize: "g6-standard-6",
     machineType: "linode:index/instance:Instance",
     sizeOf: (inputs) => inputs.type,
     withImage: (inputs) => ({ ...inputs, image: "linode/debian13" }),
