@@ -1,0 +1,22 @@
+/** The policy pack: the same fleet as the program's, read the same way, and the rules it is held to. */
+import { PolicyPack } from "@pulumi/policy";
+import deserialize = require("@pulumi/policy/deserialize");
+import { UserError } from "../plan/errors";
+import { planFleet } from "../plan/plan";
+import type { Plan } from "../plan/types";
+import { loadTopology } from "../stacks/topology";
+import { keepMarks, PACK_NAME, planPolicies, RULES } from "./pack";
+
+keepMarks(deserialize);
+new PolicyPack(PACK_NAME, { policies: planPolicies(RULES, readPlan()), enforcementLevel: "mandatory" });
+
+/** A pack that cannot read the topology must not let anything pass: message and remedy, and the preview fails. */
+function readPlan(): Plan {
+  try {
+    return planFleet(loadTopology());
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    console.error(`${error.message}\n${error.remedy}`);
+    process.exit(1);
+  }
+}
