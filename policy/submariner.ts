@@ -6,6 +6,9 @@ import type { Resource, ResourceRule } from "./rule";
 /** First release with the fixes for CVE-2026-66785, -66786 and -66788. */
 export const SAFE_VERSION = "0.24.2";
 
+/** Any of Submariner's own images, with its tag. */
+const SUBMARINER_IMAGE = /\/submariner-[a-z-]+(?::([^@/]*))?(?:@.*)?$/;
+
 export const safeSubmariner: ResourceRule = {
   name: "submariner-version-safe",
   description: `On live clouds Submariner is ${SAFE_VERSION} or newer.`,
@@ -38,9 +41,8 @@ function versionsIn({ type, properties }: Resource): [place: string, version: st
   if (!type.startsWith("kubernetes:apps/v1:")) return [];
   return listAt(properties, "spec", "template", "spec", "containers").flatMap((container, index) => {
     const image = at(container, "image");
-    const [, tag] = (typeof image === "string" && /\/submariner-[a-z-]+(?::([^@/]*))?(?:@.*)?$/.exec(image)) || [null];
-    if (tag === null) return [];
-    return [[`containers[${index}].image`, tag ?? ""] as [string, string]];
+    const name = typeof image === "string" ? SUBMARINER_IMAGE.exec(image) : null;
+    return name ? [[`containers[${index}].image`, name[1] ?? ""] as [string, string]] : [];
   });
 }
 
