@@ -1,5 +1,6 @@
 /** Which stack am I, build it, export it. */
 import * as pulumi from "@pulumi/pulumi";
+import { renderFinding, topologyWarnings, WARNING_MARK } from "./plan/check";
 import { UserError } from "./plan/errors";
 import { planFleet } from "./plan/plan";
 import { createBroker } from "./stacks/broker";
@@ -16,6 +17,9 @@ async function program(): Promise<Record<string, unknown>> {
         `There is no cluster "${stack}" in the topology.`,
         `Select one of its stacks: ${Object.keys(plan.clusters).join(", ")}; or add "${stack}" to stacks/topology.ts.`,
       );
+    }
+    for (const warning of topologyWarnings(plan.topology, [stack])) {
+      await pulumi.log.warn(`${WARNING_MARK}${renderFinding(warning)}`);
     }
     return await (cluster.role === "broker" ? createBroker(plan) : createRegion(plan, cluster));
   } catch (error) {

@@ -1,9 +1,17 @@
 import { defineConfig } from "vitest/config";
 
 /**
- * Three projects: `unit` (pure code, mocks), `engine` (real engine, emulated clouds, no machines; run in a network
- * namespace of its own), `rehearsal` (everything, as root). test/run.ts runs them in this order.
+ * `unit`: pure code, mocks. `engine`: real engine or API server, emulated clouds, no machines; in a network namespace of
+ * its own. `machines`: the one-machine world alone, as root. `rehearsal`: asks a living rehearsal. `life`: changes it.
+ * test/run.ts runs them in this order.
  */
+const ONE_AFTER_THE_OTHER = {
+  pool: "forks" as const,
+  fileParallelism: false,
+  testTimeout: 600_000,
+  hookTimeout: 600_000,
+};
+
 export default defineConfig({
   test: {
     projects: [
@@ -19,21 +27,32 @@ export default defineConfig({
       {
         test: {
           name: "engine",
-          pool: "forks",
+          ...ONE_AFTER_THE_OTHER,
           include: ["test/**/*.engine.test.ts", "test/**/*.api.test.ts"],
-          fileParallelism: false,
-          testTimeout: 600_000,
-          hookTimeout: 600_000,
+        },
+      },
+      {
+        test: {
+          name: "machines",
+          ...ONE_AFTER_THE_OTHER,
+          include: ["test/rehearsal/machines*.test.ts"],
         },
       },
       {
         test: {
           name: "rehearsal",
-          pool: "forks",
+          ...ONE_AFTER_THE_OTHER,
           include: ["test/rehearsal/**/*.test.ts"],
-          fileParallelism: false,
-          testTimeout: 600_000,
-          hookTimeout: 3_600_000,
+          exclude: ["test/rehearsal/machines*.test.ts", "test/rehearsal/life.test.ts"],
+          setupFiles: ["test/rehearsal/enter.ts"],
+        },
+      },
+      {
+        test: {
+          name: "life",
+          ...ONE_AFTER_THE_OTHER,
+          include: ["test/rehearsal/life.test.ts"],
+          setupFiles: ["test/rehearsal/enter.ts"],
         },
       },
     ],

@@ -100,7 +100,13 @@ export function machineOptions(
   onceOnly: string[],
   opts: pulumi.CustomResourceOptions,
 ): pulumi.CustomResourceOptions {
-  return { ...opts, ignoreChanges: onceOnly, protect: protectData && node.replicas.length > 0 };
+  return {
+    ...opts,
+    ignoreChanges: onceOnly,
+    protect: protectData && node.replicas.length > 0,
+    // Name and static address belong to one machine at a time: clouds refuse them to a second one.
+    deleteBeforeReplace: true,
+  };
 }
 
 /** Labels by which machines and bills are told apart. */

@@ -21,7 +21,7 @@ export interface Manifests {
 }
 
 const REMEDY =
-  'Run `eval "$(./rehearse env)"` in this shell (it fetches the pinned manifests), or point ARCHIPELAGO_MANIFESTS at a folder that has them.';
+  'Run `eval "$(./archipelago manifests)"` in this shell: it fetches the pinned manifests. In a rehearsal: `eval "$(./rehearse env)"`.';
 
 /**
  * Reads flannel.yaml, submariner-broker.yaml and submariner-operator.yaml.

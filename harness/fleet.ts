@@ -1,15 +1,18 @@
 import { cpus } from "node:os";
 import type { EngineEvent, Stack } from "@pulumi/pulumi/automation";
+import { renderFinding, topologyWarnings } from "../plan/check";
 import { UserError } from "../plan/errors";
 import type { Topology } from "../plan/types";
 import { loadTopology } from "../stacks/topology";
 import { renderDiagnostic } from "./diagnostics";
+import { monthOf } from "./cost";
 import { Deadline } from "./deadline";
 import { chooseEngine, renderEngine, type EngineOptions } from "./engine";
 import { isUnchanged } from "./events";
 import { assertBrokerIsLast, checkBroker, forgetRegion } from "./broker";
 import { errorLines, remedyFor, type NotReadyError } from "./failure";
 import { Interruption } from "./interruption";
+import { obtainManifests } from "./manifests";
 import { membersOf, planAtOnce, planDown, planSelection, planUp, type Member, type Task } from "./members";
 import { ProgressView, renderActivity, type Screen } from "./progress";
 import { projectFolder } from "./project";
@@ -62,6 +65,8 @@ async function runVerb(verb: Verb, options: FleetOptions): Promise<FleetReport> 
   const folder = options.folder ?? projectFolder();
   if (!chosen.every(({ name }) => hasOwnSecretsProvider(folder, name))) assertPassphrase();
   const { world } = topology;
+  // The program reads upstream's manifests from a folder and fetches nothing itself.
+  if (verb !== "down") process.env.ARCHIPELAGO_MANIFESTS ??= await obtainManifests();
   const engine = await chooseEngine(options);
   const view = new ProgressView(
     chosen.map(({ name }) => name),
@@ -69,6 +74,10 @@ async function runVerb(verb: Verb, options: FleetOptions): Promise<FleetReport> 
   );
   view.say(renderEngine(engine));
   view.say(`world: ${world}${world === "rehearsal" ? " (clouds are emulated)" : ""}`);
+  if (verb !== "down") {
+    const names = chosen.map(({ name }) => name);
+    for (const warning of topologyWarnings(topology, names)) view.say(`warning: ${renderFinding(warning)}`);
+  }
 
   const backend = await openBackend(folder, engine);
   const tooEarly = verb === "down" ? new Map<string, NotReadyError>() : checkBroker(verb, backend, members, chosen);
@@ -107,7 +116,9 @@ async function runVerb(verb: Verb, options: FleetOptions): Promise<FleetReport> 
     });
     const seconds = (Date.now() - startedMs) / 1000;
     const { version, source, path } = engine;
-    return { verb, world, engine: { version, source, path }, stacks: results, seconds, exitCode: exitCodeOf(results) };
+    const month = verb === "preview" ? { month: monthOf(topology, options.stacks) } : {};
+    const exitCode = exitCodeOf(results);
+    return { verb, world, engine: { version, source, path }, stacks: results, seconds, ...month, exitCode };
   } finally {
     view.stop();
     interruption.dispose();

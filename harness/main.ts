@@ -1,11 +1,14 @@
 import { join } from "node:path";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { MOST_EGRESS_GB } from "../plan/cost";
 import { UserError } from "../plan/errors";
+import { runCost } from "./cost";
 import { oneLine } from "./diagnostics";
 import { NotReadyError } from "./failure";
 import { runDown, runPreview, runUp, type FleetOptions } from "./fleet";
 import { stateFolder } from "./folders";
 import { writeKubeconfigs } from "./kubeconfig";
+import { obtainManifests } from "./manifests";
 import { EXIT, renderReport, type ExitCode, type FleetReport } from "./report";
 import { maskOutputs, runKubeconfigs, runOutputs, runStatus } from "./status";
 import { renderSummary } from "./summary";
@@ -17,6 +20,7 @@ interface Flags {
   parallel?: number;
   deadline?: number;
   folder?: string;
+  egressGb?: number;
 }
 
 const EXAMPLES = `
@@ -27,6 +31,7 @@ Examples:
   $ ./archipelago status                        one line a cluster; --detail for nodes, tunnels and pods
   $ ./archipelago status --json | jq '.clusters[].state'
   $ ./archipelago kubeconfig                    files for kubectl
+  $ ./archipelago cost --egress-gb 500          a month's estimate; --detail for every figure and its source
   $ ./archipelago down --stack london           one region; without --stack everything, the broker last
 
 Exit codes: 0 done, 1 an operation failed, 2 wrong usage or input, 3 something is not ready.`;
@@ -62,6 +67,17 @@ export function buildProgram(finish: (code: ExitCode) => void): Command {
     "--folder <path>",
     "where to write them (default: the state folder)",
   );
+  program
+    .command("manifests")
+    .description('fetch upstream\'s pinned manifests; for plain pulumi: eval "$(./archipelago manifests)"')
+    .exitOverride()
+    .action(async () => {
+      print([`export ARCHIPELAGO_MANIFESTS='${await obtainManifests()}'`]);
+      finish(EXIT.ok);
+    });
+  verb("cost", "what a month costs by the clouds' list prices; asks no cloud", showCost)
+    .option("--egress-gb <count>", "GB a month each region sends to each other region (default: 100)", amount)
+    .option("--detail", "every machine, disk, address and traffic, with the source of its price");
   return program;
 }
 
@@ -127,6 +143,12 @@ async function showKubeconfigs(flags: Flags): Promise<ExitCode> {
   return EXIT.ok;
 }
 
+function showCost({ stack, egressGb, json, detail }: Flags): Promise<ExitCode> {
+  const { lines, document, exitCode } = runCost({ stacks: stack, egressGb, detail });
+  print(json ? [JSON.stringify(document, null, 2)] : lines);
+  return Promise.resolve(exitCode);
+}
+
 function optionsOf({ stack, parallel, deadline }: Flags): FleetOptions {
   return { stacks: stack, parallel, deadlineMinutes: deadline };
 }
@@ -142,6 +164,13 @@ function collect(value: string, previous: string[]): string[] {
 function positive(value: string): number {
   const number = Number(value);
   if (!(number > 0)) throw new InvalidArgumentError("It must be a number above 0.");
+  return number;
+}
+
+function amount(value: string): number {
+  const number = Number(value);
+  if (value.trim() === "" || !(number >= 0 && number <= MOST_EGRESS_GB))
+    throw new InvalidArgumentError(`It must be a number from 0 to ${MOST_EGRESS_GB}.`);
   return number;
 }
 

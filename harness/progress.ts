@@ -1,4 +1,5 @@
 import type { EngineEvent } from "@pulumi/pulumi/automation";
+import { WARNING_MARK } from "../plan/check";
 import { renderDiagnostic } from "./diagnostics";
 import {
   applyEvent,
@@ -96,7 +97,10 @@ export class ProgressView {
     const already = this.complained.get(progress.stack) ?? 0;
     this.complained.set(progress.stack, progress.diagnostics.length);
     for (const diagnostic of progress.diagnostics.slice(already)) {
-      this.say(renderPlainLine(progress.stack, `${diagnostic.severity}: ${renderDiagnostic(diagnostic)}`));
+      const message = renderDiagnostic(diagnostic);
+      // Every stack's program says what holds for the whole fleet; it was said before they began.
+      if (message.startsWith(WARNING_MARK)) continue;
+      this.say(renderPlainLine(progress.stack, `${diagnostic.severity}: ${message}`));
     }
   }
 

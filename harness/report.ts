@@ -28,6 +28,8 @@ export interface FleetReport {
   engine: Pick<Engine, "version" | "source" | "path">;
   stacks: StackResult[];
   seconds: number;
+  /** What a month of these stacks costs, in one sentence; `preview` alone says it. */
+  month?: string;
   exitCode: ExitCode;
 }
 
@@ -74,6 +76,7 @@ export function renderReport(report: FleetReport): string[] {
     troubled.set(told, [...(troubled.get(told) ?? []), name]);
   }
   for (const [told, stacks] of troubled) lines.push("", ...`${stacks.join(", ")} ${told}`.split("\n"));
+  if (report.month) lines.push("", report.month);
   return [...lines, "", ...renderNext(report)];
 }
 

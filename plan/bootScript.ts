@@ -232,7 +232,7 @@ if [ ! -e "$STATE/kubeadm.done" ]; then
 ${[...pki, file("/etc/archipelago/kubeadm.yaml", "600", config)].join("\n")}
   sed -i "s/${ADDRESS_MARK}/$ADDRESS/" /etc/archipelago/kubeadm.yaml
   [ -d ${PATCHES_FOLDER} ] || sed -i '/^patches:/,/directory:/d' /etc/archipelago/kubeadm.yaml
-  kubeadm ${verb} --config /etc/archipelago/kubeadm.yaml $KUBEADM_FLAGS
+  kubeadm ${verb} ${server ? "--skip-token-print " : ""}--config /etc/archipelago/kubeadm.yaml $KUBEADM_FLAGS
   touch "$STATE/kubeadm.done"
   # It holds the join token and is needed no more
   rm -f /etc/archipelago/kubeadm.yaml

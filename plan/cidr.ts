@@ -29,12 +29,18 @@ export const renderAddress = (address: number): string =>
 
 /** undefined when malformed, or when the address is not the first of its block ("10.0.0.1/16"). */
 export function parseCidr(text: string): Cidr | undefined {
+  const around = cidrAround(text);
+  return around && around.first === parseAddress(text.split("/")[0] ?? "") ? around : undefined;
+}
+
+/** The block in which the address lies, also when it is not its first ("10.0.0.1/16"); undefined when malformed. */
+export function cidrAround(text: string): Cidr | undefined {
   const [address = "", length = "", ...rest] = text.split("/");
-  const first = parseAddress(address);
-  if (first === undefined || rest.length > 0 || !/^(0|[1-9]\d?)$/.test(length)) return undefined;
+  const inside = parseAddress(address);
+  if (inside === undefined || rest.length > 0 || !/^(0|[1-9]\d?)$/.test(length)) return undefined;
   const prefix = Number(length);
-  if (prefix > 32 || first % 2 ** (32 - prefix) !== 0) return undefined;
-  return { first, prefix };
+  if (prefix > 32) return undefined;
+  return { first: inside - (inside % 2 ** (32 - prefix)), prefix };
 }
 
 export const renderCidr = (cidr: Cidr): string => `${renderAddress(cidr.first)}/${cidr.prefix}`;
@@ -48,6 +54,26 @@ export const overlaps = (one: Cidr, other: Cidr): boolean =>
   one.first <= cidrLast(other) && other.first <= cidrLast(one);
 
 export const contains = (cidr: Cidr, address: number): boolean => address >= cidr.first && address <= cidrLast(cidr);
+
+/**
+ * All pairs of positions whose blocks overlap, in the order of the list.
+ *
+ * Blocks lie inside each other or apart, so one pass over them in order of address finds for each the ones around it:
+ * O(n log n) and the pairs themselves.
+ */
+export function overlappingPairs(cidrs: Cidr[]): [number, number][] {
+  const order = cidrs
+    .map((cidr, index) => ({ ...cidr, last: cidrLast(cidr), index }))
+    .sort((one, other) => one.first - other.first || one.prefix - other.prefix);
+  const around: typeof order = [];
+  const pairs: [number, number][] = [];
+  for (const block of order) {
+    while ((around.at(-1)?.last ?? Infinity) < block.first) around.pop();
+    for (const { index } of around) pairs.push([Math.min(index, block.index), Math.max(index, block.index)]);
+    around.push(block);
+  }
+  return pairs.sort(([a, b], [c, d]) => a - c || b - d);
+}
 
 /**
  * The address `offset` places after the first one.

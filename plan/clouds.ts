@@ -1,5 +1,7 @@
 /** What the plan must know of each cloud before asking it. */
-import type { CloudName } from "./types";
+import { CLOUDS, type CloudName } from "./types";
+
+export const isCloud = (name: string): name is CloudName => (CLOUDS as readonly string[]).includes(name);
 
 export interface CloudFacts {
   label: string;

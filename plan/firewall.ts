@@ -1,11 +1,10 @@
 /** What each cluster's firewall opens, and why. Nothing else is open. */
 import { API_PORT } from "./names";
+import { DEFAULT_CABLE_PORT } from "./networks";
 import type { NodePlan, PortRule } from "./types";
 
 const ANYWHERE = "0.0.0.0/0";
 
-/** UDP port on which gateways carry each other's traffic. */
-export const CABLE_PORT = 4500;
 /** UDP port on which gateways find out how they see each other through NAT. */
 export const NAT_DISCOVERY_PORT = 4490;
 
@@ -13,9 +12,16 @@ export interface FirewallInput {
   role: "broker" | "region";
   nodeCidr: string;
   adminCidrs: string[];
+  /** UDP port on which gateways carry each other's traffic; default 4500. */
+  cablePort?: number;
 }
 
-export function planFirewall({ role, nodeCidr, adminCidrs }: FirewallInput): PortRule[] {
+export function planFirewall({
+  role,
+  nodeCidr,
+  adminCidrs,
+  cablePort = DEFAULT_CABLE_PORT,
+}: FirewallInput): PortRule[] {
   const inside = (name: string, protocol: "tcp" | "udp", port: number, why: string): PortRule => ({
     name,
     on: "every node",
@@ -65,7 +71,7 @@ export function planFirewall({ role, nodeCidr, adminCidrs }: FirewallInput): Por
   return [
     ...common,
     inside("mesh-inside", "udp", 4800, "Submariner: from any node to its cluster's gateway (VXLAN)"),
-    cable("cable", CABLE_PORT, "tunnels between the gateways"),
+    cable("cable", cablePort, "tunnels between the gateways"),
     cable("nat-discovery", NAT_DISCOVERY_PORT, "Submariner NAT discovery between the gateways"),
   ];
 }
@@ -81,7 +87,7 @@ export interface FirewallProfile {
   rules: PortRule[];
 }
 
-export const profileName = (node: NodePlan): FirewallProfile["name"] =>
+export const profileName = (node: Pick<NodePlan, "role" | "gateway">): FirewallProfile["name"] =>
   node.role === "server" ? (node.gateway ? "server-gateway" : "server") : node.gateway ? "gateway" : "worker";
 
 /** One firewall per kind of node that the cluster has: a worker opens no port to the outside. */

@@ -1,6 +1,7 @@
 /** Topology → everything that can be known before any cloud is asked. Pure. */
 import { addressAt } from "./cidr";
 import { planFirewall } from "./firewall";
+import { spreadReplicas } from "./replicas";
 import type { ClusterPlan, ClusterSpec, NodePlan, PeerPlan, Plan, Topology } from "./types";
 
 /** Offset of CoreDNS in a service CIDR: kubeadm always gives it the tenth address. */
@@ -54,11 +55,17 @@ function planCluster(topology: Topology, name: string, spec: ClusterSpec, peers:
     nodeCidr: spec.nodeCidr,
     nodes: planNodes(name, spec, spec.role === "region" ? topology.database.replicas : 0),
     peers: spec.role === "region" ? peers.filter((peer) => peer.name !== name) : [],
-    firewall: planFirewall({ role: spec.role, nodeCidr: spec.nodeCidr, adminCidrs: topology.adminCidrs }),
+    firewall: planFirewall({
+      role: spec.role,
+      nodeCidr: spec.nodeCidr,
+      adminCidrs: topology.adminCidrs,
+      cablePort: topology.submariner.cablePort,
+    }),
   };
 }
 
 function planNodes(cluster: string, spec: ClusterSpec, replicas: number): NodePlan[] {
+  const held = spreadReplicas(spec.nodes, replicas);
   const nodes = Object.entries(spec.nodes).map(([key, node]): NodePlan => {
     const gateway = node.gateway ?? false;
     return {
@@ -69,13 +76,10 @@ function planNodes(cluster: string, spec: ClusterSpec, replicas: number): NodePl
       staticAddress: gateway || node.role === "server",
       size: node.size,
       zone: node.zone,
-      replicas: [],
+      replicas: held.get(key) ?? [],
     };
   });
   const servers = nodes.filter((node) => node.role === "server");
   const workers = nodes.filter((node) => node.role === "worker");
-  // Workers first: the control plane's etcd and a database compete for the same disk.
-  const holders = [...workers, ...servers];
-  for (let ordinal = 0; ordinal < replicas; ordinal++) holders[ordinal % holders.length]?.replicas.push(ordinal);
   return [...servers, ...workers];
 }

@@ -1,6 +1,6 @@
 /** The types of a topology, and nothing about what its values mean: that is check.ts. */
 import { z } from "zod";
-import type { Finding } from "./types";
+import { breaks, type RuleFinding } from "./rules";
 
 const node = z.strictObject({
   role: z.string(),
@@ -28,13 +28,30 @@ export const fleetShape = z.strictObject({
   upstreamDns: z.array(z.string()),
   protectData: z.boolean(),
   kubernetes: z.strictObject({ version: z.string() }),
-  submariner: z.strictObject({ version: z.string(), repository: z.string(), cableDriver: z.string() }),
+  submariner: z.strictObject({
+    version: z.string(),
+    repository: z.string(),
+    cableDriver: z.string(),
+    cablePort: z.number().optional(),
+    mssOctets: z.number().optional(),
+  }),
   database: z.strictObject({
     image: z.string(),
     standIn: z.boolean(),
     replicas: z.number(),
     storageGib: z.number(),
+    survive: z.string().optional(),
+    licensed: z.boolean().optional(),
   }),
+  certificates: z
+    .strictObject({
+      ca: z.number().optional(),
+      caRenewal: z.number().optional(),
+      leaf: z.number().optional(),
+      leafRenewal: z.number().optional(),
+    })
+    .optional(),
+  accepted: z.array(z.string()).optional(),
   clusters: z.record(z.string(), z.unknown()),
 });
 
@@ -42,26 +59,20 @@ export type ClusterShape = z.infer<typeof clusterShape>;
 export type FleetShape = z.infer<typeof fleetShape>;
 
 /** One finding for every value of the wrong type, every missing and every unknown field. */
-export function shapeFindings(error: z.ZodError, data: unknown, place: string[]): Finding[] {
-  return error.issues.flatMap((issue): Finding[] => {
+export function shapeFindings(error: z.ZodError, data: unknown, place: string[]): RuleFinding[] {
+  return error.issues.flatMap((issue): RuleFinding[] => {
     const path = issue.path.map(String);
     if (issue.code === "unrecognized_keys") {
-      return issue.keys.map((key) => ({
-        place: [...place, ...path, key].join("."),
-        value: "a field nobody reads",
-        allowed: "the fields of plan/types.ts",
-        remedy: "correct its spelling or remove it",
-      }));
+      const allowed = "the fields of plan/types.ts";
+      return issue.keys.map((key) => {
+        const at = [...place, ...path, key].join(".");
+        return breaks("field-unknown", at, "a field nobody reads", allowed, "correct its spelling or remove it");
+      });
     }
     const value = path.reduce<unknown>((holder, key) => (holder as Record<string, unknown> | undefined)?.[key], data);
     const allowed = issue.code === "invalid_type" ? `a ${issue.expected}` : issue.message;
-    return [
-      {
-        place: [...place, ...path].join("."),
-        value: value === undefined ? "missing" : JSON.stringify(value),
-        allowed,
-        remedy: value === undefined ? `set it to ${allowed}` : `make it ${allowed}`,
-      },
-    ];
+    const at = [...place, ...path].join(".");
+    if (value === undefined) return [breaks("field-missing", at, "missing", allowed, `set it to ${allowed}`)];
+    return [breaks("field-type", at, JSON.stringify(value), allowed, `make it ${allowed}`)];
   });
 }

@@ -42,9 +42,44 @@ export interface Topology {
   /** Refuse to delete or replace machines that hold database volumes until the resource is unprotected. */
   protectData: boolean;
   kubernetes: { version: string };
-  submariner: { version: string; repository: string; cableDriver: "libreswan" | "wireguard" | "vxlan" };
-  database: { image: string; standIn: boolean; replicas: number; storageGib: number };
+  submariner: SubmarinerSpec;
+  database: DatabaseSpec;
+  /** How long certificates live; default: DEFAULT_CERTIFICATES of plan/certificates.ts. */
+  certificates?: Partial<CertificateDays>;
+  /** Rules (plan/rules.ts) whose findings are meant so: warnings, and the few errors that may be accepted. */
+  accepted?: string[];
   clusters: Record<string, ClusterSpec>;
+}
+
+export interface SubmarinerSpec {
+  version: string;
+  repository: string;
+  cableDriver: "libreswan" | "wireguard" | "vxlan";
+  /** UDP port of the tunnels; default 4500. */
+  cablePort?: number;
+  /** Largest TCP segment through the tunnels, the same everywhere; default 1320. */
+  mssOctets?: number;
+}
+
+export interface DatabaseSpec {
+  image: string;
+  standIn: boolean;
+  /** Replicas a region. */
+  replicas: number;
+  /** Of each replica. */
+  storageGib: number;
+  /** What the database shall outlive. The plan holds the fleet to it; SQL sets it (ALTER DATABASE … SURVIVE …). */
+  survive?: "region" | "zone";
+  /** States that the licence key is, or will be, set (cluster setting enterprise.license). */
+  licensed?: boolean;
+}
+
+/** In days: a CA and its renewal before the end, and the same of what it signs. */
+export interface CertificateDays {
+  ca: number;
+  caRenewal: number;
+  leaf: number;
+  leafRenewal: number;
 }
 
 /** One thing wrong with the topology: where, what was found, what is allowed, what to do. */

@@ -16,14 +16,19 @@ function sdkVersion(name: string): string {
 }
 
 /**
- * Tries to obtain the real provider plugins with the engine's own installer.
+ * Where releases are reached, tries to obtain the real provider plugins with the engine's own installer.
  * @returns Names of the packages that need a stand-in: all from the first one that cannot be had.
  */
-export async function choosePlugins(pulumi: string, say: (line: string) => void): Promise<string[]> {
+export async function choosePlugins(
+  pulumi: string,
+  areReleasesReached: boolean,
+  say: (line: string) => void,
+): Promise<string[]> {
   const home = join(stateFolder(), "pulumi", "home");
   mkdirSync(home, { recursive: true, mode: 0o700 });
   for (const [index, name] of PLUGINS.entries()) {
     try {
+      if (!areReleasesReached) throw new Error("the release places do not answer");
       await promisify(execFile)(
         pulumi,
         ["plugin", "install", "resource", name, `v${sdkVersion(name)}`, "--non-interactive"],

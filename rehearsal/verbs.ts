@@ -1,4 +1,5 @@
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chooseEngine, renderEngine } from "../harness/engine";
 import { runUp } from "../harness/fleet";
@@ -11,6 +12,7 @@ import { renderSummary, type FleetSummary } from "../harness/summary";
 import { loadTopology, planFleet, PROJECT_FOLDER } from "../harness/topology";
 import { UserError } from "../plan/errors";
 import { obtainArtifacts, planArtifacts, type ArtifactPart } from "./artifacts";
+import { VERSIONS } from "./artifacts/versions";
 import { startDaemon, stopDaemon } from "./daemonControl";
 import { ensureHostPackages, hostPackages } from "./hostPackages";
 import { probeCableDriver } from "./machines/cableDriver";
@@ -48,6 +50,23 @@ async function assertHost(): Promise<void> {
   );
 }
 
+/** Finds what is wrong with the topology before anything is installed or built for it. */
+export function assertRehearsable(): void {
+  const folder = mkdtempSync(join(tmpdir(), "archipelago-"));
+  try {
+    const overlay = join(folder, "overlay.json");
+    writeOverlay(overlay, { cableDriver: "vxlan", databaseImage: "any:1", databaseStandIn: true });
+    const { kubernetes } = loadTopology(PROJECT_FOLDER, overlay);
+    if (kubernetes.version === `v${VERSIONS.kubernetes}`) return;
+    throw new UserError(
+      `kubernetes.version: ${kubernetes.version}; a rehearsal has images of v${VERSIONS.kubernetes} alone`,
+      "rehearse with that version; other versions are for clouds",
+    );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 const isWarm = async (): Promise<boolean> => (await planArtifacts()).every((artifact) => artifact.cached);
 
 /** Whatever the topology uses must not be in use on this host. */
@@ -75,13 +94,13 @@ const obtainEngine = async (): Promise<string> =>
 async function ensureWorld(): Promise<world.WorldFile> {
   await ensureHostPackages(say);
   const artifacts = await obtainArtifacts({ only: ["manifests", "machine"], onProgress: say });
-  const engine = await chooseEngine({ obtainEngine });
+  const engine = await chooseEngine({ obtainEngine, download: artifacts.source === "releases" });
   say(renderEngine(engine));
   const cable = await probeCableDriver();
   say(`cable driver ${cable.driver}: ${cable.why}`);
 
   const known = world.readWorld();
-  const standIns = known?.standIns ?? (await choosePlugins(engine.path, say));
+  const standIns = known?.standIns ?? (await choosePlugins(engine.path, artifacts.source === "releases", say));
   const file: world.WorldFile = {
     machineImage: artifacts.machineImage,
     binFolder: artifacts.binFolder,
@@ -122,6 +141,7 @@ function livingWorld(): world.WorldFile {
 /** The whole of `make rehearsal`. Repeating it changes nothing, or mends what is missing. */
 export async function up(options: { stack: string[]; json?: boolean }): Promise<ExitCode> {
   await assertHost();
+  assertRehearsable();
   await ensureWorld();
   const report = await runUp({ stacks: options.stack });
   writeKubeconfigs(world.kubeconfigFolder(), await runKubeconfigs({ screen: SILENT }));

@@ -66,12 +66,14 @@ export function planEnvironment(world: WorldFile): Record<string, string> {
   };
 }
 
-/** The same as shell text for `eval "$(./rehearse env)"`. */
+/**
+ * The same as shell text for `eval "$(./rehearse env)"`. Plain `pulumi` becomes one that runs in the rehearsal's project
+ * folder: in the checkout it would write this world's salt into the stack files of the live world.
+ */
 export function renderEnvironment(environment: Record<string, string>): string {
   const quote = (value: string): string => `'${value.replaceAll("'", `'\\''`)}'`;
-  return Object.entries(environment)
-    .map(([name, value]) => `export ${name}=${quote(value)}\n`)
-    .join("");
+  const exports = Object.entries(environment).map(([name, value]) => `export ${name}=${quote(value)}\n`);
+  return `${exports.join("")}pulumi() { command pulumi --cwd "$ARCHIPELAGO_PROJECT" "$@"; }\n`;
 }
 
 /** Creates the folders the engine expects to exist. */

@@ -39,10 +39,8 @@ export async function createRegion(plan: Plan, planned: ClusterPlan): Promise<Re
 async function readJoin(plan: Plan, region: string): Promise<pulumi.Output<Join>> {
   const broker = plan.broker.name;
   const stack = `${pulumi.getOrganization()}/${pulumi.getProject()}/${broker}`;
-  await assertStack(stack, `The ${broker} stack has not been made yet.`, remedyFor(broker, region));
-  const reference = new pulumi.StackReference(stack);
-  const details: { value?: unknown; secretValue?: unknown } = await reference.getOutputDetails(joinOutput(region));
-  const entry = details.secretValue ?? details.value;
+  const outputs = await readOutputs(stack, `The ${broker} stack has not been made yet.`, remedyFor(broker, region));
+  const entry = outputs[joinOutput(region)];
   if (isJoin(entry)) return pulumi.secret(entry);
   if (pulumi.runtime.isDryRun()) return pulumi.output(pulumi.unknown) as unknown as pulumi.Output<Join>;
   throw new UserError(
@@ -51,14 +49,22 @@ async function readJoin(plan: Plan, region: string): Promise<pulumi.Output<Join>
   );
 }
 
-/** Asks for the stack before referring to it: a reference to one that does not exist ends the program inside the engine. */
-async function assertStack(name: string, message: string, remedy: string): Promise<void> {
+/**
+ * Asks for the stack's outputs without referring to it: a StackReference would keep a copy of all of them in this stack's
+ * state, the other regions' tokens and the broker's kubeconfig among them.
+ */
+async function readOutputs(name: string, message: string, remedy: string): Promise<Record<string, unknown>> {
   try {
-    await pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", { name });
+    const answer = (await pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", { name })) as Answer;
+    return answer.outputs ?? {};
   } catch (error) {
     if (/unknown stack|no stack named|not found/i.test(String(error))) throw new UserError(message, remedy);
     throw error;
   }
+}
+
+interface Answer {
+  outputs?: Record<string, unknown>;
 }
 
 const remedyFor = (broker: string, region: string): string =>

@@ -18,7 +18,13 @@ export const DEFAULT_TOPOLOGY: Topology = {
   kubernetes: { version: "v1.37.2" },
   // Not below 0.24.2: security fixes of autumn 2026.
   submariner: { version: "0.24.2", repository: "quay.io/submariner", cableDriver: "libreswan" },
-  database: { image: "docker.io/cockroachdb/cockroach:v25.4.14", standIn: false, replicas: 3, storageGib: 20 },
+  database: {
+    image: "docker.io/cockroachdb/cockroach:v25.4.14",
+    standIn: false,
+    replicas: 3,
+    storageGib: 20,
+    survive: "region",
+  },
   clusters: {
     broker: {
       cloud: "vultr",

@@ -1,3 +1,4 @@
+import { assertRehearsable } from "../rehearsal/verbs";
 import { describe, expect, test } from "vitest";
 import {
   checkHost,
@@ -46,5 +47,11 @@ describe("the check of the host before anything is changed", () => {
   test("shows everything that is wrong at once", () => {
     const text = renderFindings(checkHost({ ...FIT, uid: 1, hasApt: false, availableMemoryBytes: 0 }));
     expect(text.split("→")).toHaveLength(4);
+  });
+});
+
+describe("the check of the topology before anything is built", () => {
+  test("lets the tree's own topology be rehearsed", () => {
+    expect(() => assertRehearsable()).not.toThrow();
   });
 });

@@ -6,6 +6,8 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { cacheFolder } from "../harness/folders";
+import { readWorld } from "../rehearsal/world";
 
 interface Tally {
   passed: number;
@@ -64,7 +66,7 @@ async function vitest(project: string, wrap: string[] = []): Promise<boolean> {
     "run",
     "--project",
     project,
-    "--reporter=verbose",
+    project === "unit" ? "--reporter=default" : "--reporter=verbose",
     "--reporter=json",
     `--outputFile.json=${file}`,
   ];
@@ -100,12 +102,31 @@ async function main(): Promise<void> {
   await check("database stand-in (go vet)", "go", ["-C", "rehearsal/standin", "vet", "./..."]);
   await check("database stand-in (go test)", "go", ["-C", "rehearsal/standin", "test", "./..."]);
   await vitest("unit");
-  console.log("== artifacts the engine tests need");
-  const engineReady = await run("./rehearse", ["artifacts", "--only", "engine,manifests,kubernetes"]);
-  if (!engineReady) note("engine artifacts", { passed: 0, failed: 1, skipped: 0 });
-  else await vitest("engine", ISOLATED);
-  if (quick) console.log("== rehearsal tests: left out by --quick");
-  else await vitest("rehearsal");
+  if (quick) {
+    console.log("== engine, machine and rehearsal tests: left out by --quick");
+    return;
+  }
+  await check("artifacts", "./rehearse", ["artifacts"]);
+  const bin = join(cacheFolder(), "bin");
+  process.env.PATH = `${bin}:${process.env.PATH ?? ""}`;
+  process.env.ARCHIPELAGO_KUBE_BIN = bin;
+  await vitest("engine", ISOLATED);
+  await vitest("machines");
+  await rehearse();
+}
+
+/** The whole fleet: up, asked, changed, down. Whatever fails, it is taken down. */
+async function rehearse(): Promise<void> {
+  if (readWorld()) {
+    console.error("a rehearsal lives on this host, and these tests take one down at their end: make down first");
+    note("rehearsal", { passed: 0, failed: 1, skipped: 0 });
+    return;
+  }
+  await check("make rehearsal", "./rehearse", ["up"]);
+  await vitest("rehearsal");
+  await vitest("life");
+  await check("no packet for an emulated address tried to leave this host", "./rehearse", ["leaked"]);
+  await check("make down leaves nothing behind", "./rehearse", ["down"]);
 }
 
 main()

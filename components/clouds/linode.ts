@@ -1,4 +1,5 @@
 /** Linode (Akamai): one VPC and subnet, cloud firewalls, Ubuntu machines; public addresses stay with their machine. */
+import * as crypto from "node:crypto";
 import { Firewall } from "@pulumi/linode/firewall";
 import { Instance } from "@pulumi/linode/instance";
 import { Provider } from "@pulumi/linode/provider";
@@ -18,8 +19,10 @@ import {
   tagListOf,
 } from "../cloud";
 
-const DEFAULT_SIZE = "g6-standard-2";
+/** Three replicas of the database do not fit beside a control plane on less. */
+const DEFAULT_SIZE = "g6-standard-4";
 const SYSTEM = "linode/ubuntu24.04";
+const LABEL_LENGTH = 32;
 
 export function createLinode(args: CloudArgs, parent: pulumi.Resource): Machine[] {
   const { cluster } = args;
@@ -64,8 +67,7 @@ function createFirewall(
   return new Firewall(
     name,
     {
-      // Linode allows 32 characters.
-      label: `archi-${name}`.slice(0, 32),
+      label: renderLabel(`archi-${name}`),
       inboundPolicy: "DROP",
       outboundPolicy: "ACCEPT",
       inbounds: profile.rules.map((rule) => ({
@@ -80,6 +82,13 @@ function createFirewall(
     },
     opts,
   );
+}
+
+/** Linode allows 32 characters, each label once: what is cut off lives on in a digest. */
+function renderLabel(text: string): string {
+  if (text.length <= LABEL_LENGTH) return text;
+  const digest = crypto.createHash("sha256").update(text).digest("hex").slice(0, 6);
+  return `${text.slice(0, LABEL_LENGTH - 7)}-${digest}`;
 }
 
 // image: a fixed slug, SYSTEM.

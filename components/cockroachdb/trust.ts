@@ -1,21 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
+import { certificateDays } from "../../plan/certificates";
 import type { DatabaseCertificates } from "../../plan/join";
 import type { ClusterPlan, Plan } from "../../plan/types";
 import { planSubjectNames, type SubjectNames } from "./names";
 
 const DAY_HOURS = 24;
-
-/**
- * The CA lives ten years and is renewed in its last one by the first `pulumi up`. It keeps its key, so certificates
- * under the old and the new one trust each other while the regions change over.
- */
-const CA_VALIDITY_HOURS = 3650 * DAY_HOURS;
-const CA_RENEWAL_HOURS = 365 * DAY_HOURS;
-
-/** A year, renewed in the last quarter: a fleet that sees one `pulumi up` in ninety days never has an expired one. */
-const LEAF_VALIDITY_HOURS = 365 * DAY_HOURS;
-const LEAF_RENEWAL_HOURS = 90 * DAY_HOURS;
 
 const KEY = { algorithm: "ECDSA", ecdsaCurve: "P256" } as const;
 const ORGANIZATION = "Cockroach";
@@ -32,6 +22,7 @@ export class DatabaseTrust extends pulumi.ComponentResource {
     super("archipelago:cockroachdb:Trust", name, {}, opts);
     const child = { parent: this };
 
+    const days = certificateDays(args.plan.topology);
     const caKey = new tls.PrivateKey(`${name}-ca`, KEY, child);
     const ca = new tls.SelfSignedCert(
       `${name}-ca`,
@@ -40,8 +31,10 @@ export class DatabaseTrust extends pulumi.ComponentResource {
         subject: { commonName: `${ORGANIZATION} CA`, organization: ORGANIZATION },
         isCaCertificate: true,
         allowedUses: ["cert_signing", "digital_signature"],
-        validityPeriodHours: CA_VALIDITY_HOURS,
-        earlyRenewalHours: CA_RENEWAL_HOURS,
+        validityPeriodHours: days.ca * DAY_HOURS,
+        // Renewed by the first `pulumi up` after that. It keeps its key, so certificates under the old and the new one
+        // trust each other while the regions change over.
+        earlyRenewalHours: days.caRenewal * DAY_HOURS,
       },
       child,
     );
@@ -60,8 +53,8 @@ export class DatabaseTrust extends pulumi.ComponentResource {
           caPrivateKeyPem: caKey.privateKeyPem,
           caCertPem: ca.certPem,
           allowedUses: ["digital_signature", ...uses],
-          validityPeriodHours: LEAF_VALIDITY_HOURS,
-          earlyRenewalHours: LEAF_RENEWAL_HOURS,
+          validityPeriodHours: days.leaf * DAY_HOURS,
+          earlyRenewalHours: days.leafRenewal * DAY_HOURS,
         },
         child,
       );

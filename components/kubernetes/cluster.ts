@@ -2,6 +2,7 @@
 import { Provider } from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
 import { renderBootScript } from "../../plan/bootScript";
+import { certificateDays } from "../../plan/certificates";
 import { CLOUD_FACTS } from "../../plan/clouds";
 import { UserError } from "../../plan/errors";
 import { nodeRules } from "../../plan/firewall";
@@ -40,7 +41,7 @@ export class Cluster extends pulumi.ComponentResource {
     const { plan, cluster, manifests } = args;
     const { topology } = plan;
 
-    const identity = createIdentity(cluster.name, { parent: this });
+    const identity = createIdentity(cluster.name, certificateDays(topology), { parent: this });
     this.machines = cloudAdapter(cluster.cloud)(
       {
         cluster,

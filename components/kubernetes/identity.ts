@@ -6,11 +6,9 @@ import { CertRequest } from "@pulumi/tls/certRequest";
 import { LocallySignedCert } from "@pulumi/tls/locallySignedCert";
 import { PrivateKey } from "@pulumi/tls/privateKey";
 import { SelfSignedCert } from "@pulumi/tls/selfSignedCert";
+import type { CertificateDays } from "../../plan/types";
 
-const CA_HOURS = 10 * 365 * 24;
-const ADMIN_HOURS = 365 * 24;
-/** An `up` in the administrator's last month issues a new certificate. */
-const ADMIN_RENEWAL_HOURS = 30 * 24;
+const DAY_HOURS = 24;
 
 /** PEM texts; keys and token are secret. */
 export interface Identity {
@@ -24,7 +22,7 @@ export interface Identity {
   bootstrapToken: pulumi.Output<string>;
 }
 
-export function createIdentity(cluster: string, opts: pulumi.CustomResourceOptions): Identity {
+export function createIdentity(cluster: string, days: CertificateDays, opts: pulumi.CustomResourceOptions): Identity {
   const caKey = new PrivateKey(`${cluster}-ca`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, opts);
   const ca = new SelfSignedCert(
     `${cluster}-ca`,
@@ -33,7 +31,7 @@ export function createIdentity(cluster: string, opts: pulumi.CustomResourceOptio
       subject: { commonName: `kubernetes-${cluster}` },
       isCaCertificate: true,
       setSubjectKeyId: true,
-      validityPeriodHours: CA_HOURS,
+      validityPeriodHours: days.ca * DAY_HOURS,
       allowedUses: ["cert_signing", "crl_signing", "digital_signature", "key_encipherment"],
     },
     opts,
@@ -54,8 +52,8 @@ export function createIdentity(cluster: string, opts: pulumi.CustomResourceOptio
       certRequestPem: request.certRequestPem,
       caPrivateKeyPem: caKey.privateKeyPem,
       caCertPem: ca.certPem,
-      validityPeriodHours: ADMIN_HOURS,
-      earlyRenewalHours: ADMIN_RENEWAL_HOURS,
+      validityPeriodHours: days.leaf * DAY_HOURS,
+      earlyRenewalHours: days.leafRenewal * DAY_HOURS,
       allowedUses: ["client_auth", "digital_signature"],
     },
     opts,

@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Join } from "../../plan/join";
+import { DEFAULT_MSS_OCTETS } from "../../plan/networks";
 import type { ClusterPlan, NodePlan, Plan, Topology } from "../../plan/types";
 import type { KubeObject, Manifests } from "../manifests";
 import { createManifest } from "./manifest";
@@ -15,7 +16,7 @@ import {
   PUBLIC_IP_ANNOTATION,
   SUBMARINER,
 } from "./names";
-import { planSubmarinerSpec, TCP_MSS_OCTETS } from "./spec";
+import { planSubmarinerSpec } from "./spec";
 
 export interface GatewayNode {
   node: NodePlan;
@@ -53,7 +54,7 @@ export class SubmarinerGateway extends pulumi.ComponentResource {
       pinOperator(object, plan.topology),
     );
     const secrets = this.createSecrets(name, join, operator);
-    const nodes = cluster.nodes.map((node) => this.patchNode(name, node, args.gateways));
+    const nodes = cluster.nodes.map((node) => this.patchNode(name, node, args));
 
     const submariner = new k8s.apiextensions.CustomResource(
       `${name}-submariner`,
@@ -105,7 +106,8 @@ export class SubmarinerGateway extends pulumi.ComponentResource {
     ];
   }
 
-  private patchNode(name: string, node: NodePlan, gateways: GatewayNode[]): pulumi.Resource {
+  private patchNode(name: string, node: NodePlan, { gateways, plan }: SubmarinerGatewayArgs): pulumi.Resource {
+    const { mssOctets = DEFAULT_MSS_OCTETS } = plan.topology.submariner;
     const gateway = gateways.find((candidate) => candidate.node.name === node.name);
     return new k8s.core.v1.NodePatch(
       `${name}-node-${node.key}`,
@@ -116,7 +118,7 @@ export class SubmarinerGateway extends pulumi.ComponentResource {
           annotations: {
             // A run that was cut off leaves the fields to a field manager that is never seen again.
             "pulumi.com/patchForce": "true",
-            [MSS_ANNOTATION]: String(TCP_MSS_OCTETS),
+            [MSS_ANNOTATION]: String(mssOctets),
             ...(gateway && { [PUBLIC_IP_ANNOTATION]: pulumi.interpolate`ipv4:${gateway.publicAddress}` }),
           },
         },

@@ -1,12 +1,7 @@
 /** Spec of the Submariner resource: pure. */
+import { DEFAULT_CABLE_PORT } from "../../plan/networks";
 import type { ClusterPlan, Plan } from "../../plan/types";
 import { BROKER_NAMESPACE, BROKER_SECRET, OPERATOR_NAMESPACE, PSK_SECRET } from "./names";
-
-/** IPsec's port behind a NAT, and the port of every other cable driver; opened by the firewall plan. */
-export const TUNNEL_PORT = 4500;
-
-/** Fits through IPsec in UDP on every path there is, 1500 octets or 9000: a guess per pair would differ by direction. */
-export const TCP_MSS_OCTETS = 1320;
 
 /** What only the broker knows; `Text` is a string, or a Pulumi output of one. */
 export interface BrokerFacts<Text> {
@@ -48,8 +43,8 @@ export function planSubmarinerSpec<Text>(
     ceIPSecPSKSecret: PSK_SECRET,
     // The WireGuard driver knows no Secret: without this field it uses a key that stands in its source.
     ...(submariner.cableDriver === "wireguard" && { ceIPSecPSK: broker.psk }),
-    // Left out it is 0 in the host port of the gateway, while the driver listens on 4500.
-    ceIPSecNATTPort: TUNNEL_PORT,
+    // Left out it is 0 in the host port of the gateway, while the driver listens on 4500. Opened by the firewall plan.
+    ceIPSecNATTPort: submariner.cablePort ?? DEFAULT_CABLE_PORT,
     // Clouds drop bare ESP here and there; one way for all pairs.
     ceIPSecForceUDPEncaps: true,
     ceIPSecDebug: false,

@@ -19,6 +19,7 @@ import { writeOciArchive, type ImageSpec } from "./oci";
 import { chooseSource, releasedImagesRecipe, releasedKubernetesRecipe, rememberSource, type Source } from "./released";
 
 export type { ArtifactReport } from "./cache";
+export type { Source } from "./released";
 
 export type ArtifactPart = "engine" | "manifests" | "machine";
 
@@ -31,6 +32,8 @@ export interface Artifacts {
   machineImage: string;
   /** The database's image in the machines: the real one where it could be pulled. */
   database: { image: string; standIn: boolean };
+  /** Whether the release places are reached from here. */
+  source: Source;
   reports: ArtifactReport[];
 }
 
@@ -104,7 +107,9 @@ async function planRecipes(source: Source): Promise<Recipes> {
       return [archive];
     },
   });
-  return { ...common, parts, machine, commands: { ...commands, kubectl: [programs.kubernetes, "kube"] } };
+  // kube and etcd: an API server without machines, for tests of what talks to one
+  const built: Recipes["commands"] = { kubectl: [programs.kubernetes, "kube"], kube: [programs.kubernetes, "kube"] };
+  return { ...common, parts, machine, commands: { ...commands, ...built, etcd: [programs.etcd, "etcd"] } };
 }
 
 /** Recipes by name; the folders' names hold the hashes of all that went into them. */
@@ -191,6 +196,7 @@ export async function obtainArtifacts(options: {
     manifestsFolder: wanted.has("manifests") ? manifestsFolder() : "",
     machineImage,
     database: { image: real ? DATABASE_IMAGES.real : DATABASE_IMAGES.standIn, standIn: !real },
+    source,
     reports,
   };
 }

@@ -103,8 +103,8 @@ describe("Database", () => {
 const encode = (text: string): string => Buffer.from(text).toString("base64");
 
 describe("DatabaseTrust", () => {
-  const issue = () =>
-    run(() => new DatabaseTrust("trust", { plan }), {
+  const issue = (fleet = plan) =>
+    run(() => new DatabaseTrust("trust", { plan: fleet }), {
       outputs: (type, name) => {
         if (type.endsWith("PrivateKey")) return { privateKeyPem: `key of ${name}` };
         if (type.endsWith("CertRequest")) return { certRequestPem: `request of ${name}` };
@@ -157,6 +157,16 @@ describe("DatabaseTrust", () => {
     expect(leaf.earlyRenewalHours).toBeLessThan(leaf.validityPeriodHours / 2);
     // A leaf issued on the CA's last day before renewal must not outlast it.
     expect(ca.earlyRenewalHours).toBeGreaterThanOrEqual(leaf.validityPeriodHours);
+  });
+
+  test("lifetimes are those of the topology", async () => {
+    const { all } = await issue(planWith({ certificates: { ca: 1000, leaf: 60, leafRenewal: 30 } }));
+    const hours = (resource: { inputs: Record<string, unknown> }) => {
+      const { validityPeriodHours, earlyRenewalHours } = resource.inputs as Lifetime;
+      return [validityPeriodHours / 24, earlyRenewalHours / 24];
+    };
+    expect(hours(one(all, ":SelfSignedCert"))).toEqual([1000, 365]);
+    expect(hours(one(all, ":LocallySignedCert", "node-west"))).toEqual([60, 30]);
   });
 
   test("keys are handed to the signing resources as secrets", async () => {

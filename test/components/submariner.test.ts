@@ -116,6 +116,15 @@ describe("planSubmarinerSpec", () => {
     expect(planSubmarinerSpec(driven, driven.primary, facts, false).ceIPSecPSK).toBe(psk);
   });
 
+  test("the cable's port is the one the firewall opens", () => {
+    for (const cablePort of [undefined, 4501]) {
+      const chosen = planWith({ submariner: { ...TOPOLOGY.submariner, cablePort } });
+      const opened = chosen.primary.firewall.find(({ name }) => name === "cable");
+      const { ceIPSecNATTPort } = planSubmarinerSpec(chosen, chosen.primary, facts, false);
+      expect([ceIPSecNATTPort, opened?.from, opened?.to]).toEqual(Array(3).fill(cablePort ?? 4500));
+    }
+  });
+
   test("Lighthouse is an option", () => {
     expect(planSubmarinerSpec(plan, west, facts, true).serviceDiscoveryEnabled).toBe(true);
   });
@@ -149,11 +158,11 @@ describe("pinOperator", () => {
 });
 
 describe("SubmarinerGateway", () => {
-  const createGateway = (options?: EngineOptions) =>
+  const createGateway = (options?: EngineOptions, fleet = plan) =>
     run(
       () =>
         new SubmarinerGateway("mesh", {
-          plan,
+          plan: fleet,
           cluster: west,
           manifests: MANIFESTS,
           join: pulumi.secret(JOIN),
@@ -178,6 +187,12 @@ describe("SubmarinerGateway", () => {
       },
     });
     expect(one(all, ":Submariner").begun).toBeGreaterThan(patch.done);
+  });
+
+  test("segments are clamped to what the topology says", async () => {
+    const narrow = planWith({ submariner: { ...TOPOLOGY.submariner, mssOctets: 1200 } });
+    const { metadata } = object(one((await createGateway({}, narrow)).all, ":NodePatch", "worker-1"));
+    expect(metadata.annotations).toMatchObject({ "submariner.io/tcp-clamp-mss": "1200" });
   });
 
   test("a node that is no gateway clamps TCP like the others and is not labelled", async () => {

@@ -11,6 +11,7 @@ import {
 } from "../../harness/events";
 import { phaseOf } from "../../harness/phases";
 import { ProgressView, renderActivity, renderProgressLine } from "../../harness/progress";
+import { WARNING_MARK } from "../../plan/check";
 
 const urn = (types: string, name: string): string => `urn:pulumi:london::archipelago::${types}::${name}`;
 const REGION = "archipelago:stacks:Region";
@@ -107,6 +108,20 @@ describe("progress", () => {
       "[london] error: quota exceeded",
     ]);
     expect(text).not.toContain("\u001b");
+  });
+
+  it("leaves out what every program says of the topology: the harness said it before", () => {
+    const written: string[] = [];
+    const view = new ProgressView(["london", "tokyo"], { write: (text) => written.push(text) });
+    for (const name of ["london", "tokyo"]) {
+      for (const message of [`${WARNING_MARK}database.licensed: missing`, "deprecated"]) {
+        view.event(name, said(message, "warning"));
+      }
+    }
+    expect(written.join("").trimEnd().split("\n")).toEqual([
+      "[london] warning: deprecated",
+      "[tokyo] warning: deprecated",
+    ]);
   });
 
   it("rewrites its block on a terminal instead of adding lines", () => {

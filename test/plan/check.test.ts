@@ -1,10 +1,17 @@
+import * as fs from "node:fs";
+import * as path from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { assertTopology, checkTopology } from "../../plan/check";
+import { planStatefulSet } from "../../components/cockroachdb/objects";
+import { certificateDays, DEFAULT_CERTIFICATES } from "../../plan/certificates";
+import { assertTopology, checkTopology, topologyWarnings } from "../../plan/check";
+import { REPLICA_REQUEST } from "../../plan/checkDatabase";
 import { parseCidr, overlaps } from "../../plan/cidr";
 import { UserError } from "../../plan/errors";
 import { mergeData } from "../../plan/merge";
-import { topologyWith } from "./fixtures";
+import { DEFAULT_SIZES, sizesOf } from "../../plan/tables";
+import type { CloudName } from "../../plan/types";
+import { planWith, topologyWith } from "./fixtures";
 
 const places = (over: object) => checkTopology(topologyWith(over)).map((finding) => finding.place);
 const only = (over: object) => {
@@ -74,79 +81,37 @@ describe("a bad topology", () => {
     );
   });
 
-  test.each([
-    [
-      "a range that does not begin at its first address",
-      { clusters: { oregon: { nodeCidr: "10.20.0.1/24" } } },
-      "clusters.oregon.nodeCidr",
-    ],
-    [
-      "a pod range too small for a node",
-      { clusters: { oregon: { podCidr: "10.129.0.0/25" } } },
-      "clusters.oregon.podCidr",
-    ],
-    [
-      "a range the internet does not route",
-      { clusters: { oregon: { nodeCidr: "169.254.8.0/24" } } },
-      "clusters.oregon.nodeCidr",
-    ],
-    [
-      "an upper-case cluster name",
-      { clusters: { Tokyo: topologyWith().clusters.tokyo, tokyo: null } },
-      "clusters.Tokyo",
-    ],
-    [
-      "a node name that is no label",
-      { clusters: { oregon: { nodes: { worker_2: { role: "worker" } } } } },
-      "clusters.oregon.nodes.worker_2",
-    ],
-    ["two servers", { clusters: { oregon: { nodes: { "server-2": { role: "server" } } } } }, "clusters.oregon.nodes"],
-    ["no server", { clusters: { broker: { nodes: { server: { role: "worker" } } } } }, "clusters.broker.nodes"],
-    ["two primaries", { clusters: { tokyo: { primary: true } } }, "clusters.*.primary"],
-    ["no primary", { clusters: { oregon: { primary: false } } }, "clusters.*.primary"],
-    ["no broker", { clusters: { broker: null } }, "clusters.*.role"],
-    [
-      "a broker whose address is not known before boot",
-      { clusters: { broker: { cloud: "civo" } } },
-      "clusters.broker.cloud",
-    ],
-    [
-      "a gateway in the broker",
-      { clusters: { broker: { nodes: { server: { gateway: true } } } } },
-      "clusters.broker.nodes.server.gateway",
-    ],
-    [
-      "zones where there are none",
-      { clusters: { london: { nodes: { server: { zone: "a" } } } } },
-      "clusters.london.nodes.server.zone",
-    ],
-    [
-      "AWS nodes in two zones",
-      { clusters: { oregon: { nodes: { server: { zone: "us-west-2a" } } } } },
-      "clusters.oregon.nodes.*.zone",
-    ],
-    ["a misspelt field", { clusters: { oregon: { palce: "x" } } }, "clusters.oregon.palce"],
-    ["a text for a number", { database: { replicas: "3" } }, "database.replicas"],
-    ["a missing field", { clusters: { oregon: { place: null } } }, "clusters.oregon.place"],
-    ["an unknown cable driver", { submariner: { cableDriver: "ipip" } }, "submariner.cableDriver"],
-    ["an image without a tag", { database: { image: "cockroach" } }, "database.image"],
-    ["an administrator's address without its prefix", { adminCidrs: ["203.0.113.7"] }, "adminCidrs[0]"],
-  ])("with %s is refused at its place", (_, over, place) => {
-    expect(only(over).place).toBe(place);
-  });
-
   test("names the last day of Equinix Metal and what to do, in the real clouds only", () => {
-    const metal = { clusters: { tokyo: { cloud: "equinix-metal", place: "ty", account: "p" } } };
+    const metal = {
+      clusters: {
+        tokyo: {
+          cloud: "equinix-metal",
+          place: "ty",
+          account: "7f0e2c1a-5b1d-4f6e-9a51-0c4a8b1f2d3e",
+          nodeCidr: "10.70.0.0/25",
+        },
+      },
+    };
     const finding = only(metal);
     expect(finding.value).toContain("Equinix Metal ended on 2026-06-30");
     expect(finding.remedy).toContain("jp-tyo-3");
     expect(places({ ...metal, world: "rehearsal" })).toEqual([]);
   });
 
+  test.each(["constructor", "toString", "__proto__"])(
+    "that names %s as a cloud is told that there is none",
+    (cloud) => {
+      expect(checkTopology(topologyWith({ clusters: { london: { cloud } } })).map(({ rule }) => rule)).toEqual([
+        "cloud-unknown",
+      ]);
+    },
+  );
+
   test("never throws anything but a list, whatever the data is", () => {
     fc.assert(
       fc.property(fc.jsonValue(), (data) => {
-        for (const topology of [data, mergeData(topologyWith(), data), topologyWith({ clusters: { oregon: data } })]) {
+        const odd = typeof data === "string" ? { cloud: data, place: data, role: data } : data;
+        for (const topology of [data, mergeData(topologyWith(), data), topologyWith({ clusters: { oregon: odd } })]) {
           for (const finding of checkTopology(topology)) {
             expect(Object.values(finding).every((text) => typeof text === "string")).toBe(true);
           }
@@ -154,12 +119,84 @@ describe("a bad topology", () => {
       }),
     );
   });
+});
 
-  test("has too many nodes for its subnet told as such", () => {
-    const workers = Object.fromEntries([...Array(12).keys()].map((index) => [`worker-${index}`, { role: "worker" }]));
-    const finding = only({
-      clusters: { oregon: { nodeCidr: "10.20.0.0/28", nodes: { "worker-1": null, ...workers } } },
-    });
-    expect(finding).toMatchObject({ place: "clusters.oregon.nodeCidr", allowed: "at most 11 nodes" });
+describe("warnings", () => {
+  const bare = topologyWith({ accepted: [], database: { licensed: null } });
+
+  test("do not stop a topology", () => {
+    expect(assertTopology(bare)).toBe(bare);
+    expect(topologyWarnings(bare).map(({ rule }) => rule)).toEqual(["database-licence", "round-trip"]);
+  });
+
+  test("are told to the stacks they concern, and those of the whole fleet to every stack", () => {
+    const rules = (cluster: string) => topologyWarnings(bare, [cluster]).map(({ rule }) => rule);
+    expect(rules("oregon")).toEqual(["database-licence"]);
+    expect(rules("tokyo")).toEqual(["database-licence", "round-trip"]);
+    expect(rules("london")).toEqual(["database-licence", "round-trip"]);
+  });
+
+  test("are silent once accepted, as are the errors that may be accepted, and no others", () => {
+    const accepted = ["database-licence", "round-trip", "admin-open", "place-unknown"];
+    const over = { accepted, adminCidrs: ["0.0.0.0/0"], clusters: { oregon: { place: "us-west-9" } } };
+    expect(checkTopology(mergeData(bare, over))).toEqual([]);
+    const clash = { accepted: ["round-trip", "cidr-overlap"], clusters: { oregon: { podCidr: "10.128.0.0/16" } } };
+    expect(checkTopology(topologyWith(clash)).map(({ rule }) => rule)).toEqual(["accepted-rule", "cidr-overlap"]);
+  });
+
+  test("about live accounts are not given in a rehearsal", () => {
+    const over = { world: "rehearsal", submariner: { cableDriver: "vxlan", version: "0.24.0" }, protectData: false };
+    expect(topologyWarnings(topologyWith({ ...over, accepted: [] }))).toEqual([]);
+  });
+
+  test("are listed after the errors when there are both", () => {
+    let message = "";
+    try {
+      assertTopology(mergeData(bare, { domain: "internal" }));
+    } catch (error) {
+      ({ message } = error as UserError);
+    }
+    expect(message).toMatch(
+      /^One thing is wrong with the topology:\n {2}domain: internal;.*\[domain\]\n2 things are doubtful:/,
+    );
+  });
+});
+
+describe("what a rule compares with", () => {
+  test("a label that its cloud cuts: two servers of a long name are one firewall to Linode", () => {
+    const tokyo = {
+      ...topologyWith().clusters.tokyo!,
+      nodes: {
+        one: { role: "server", gateway: true, size: "g6-standard-8" },
+        two: { role: "server", size: "g6-standard-8" },
+      },
+    };
+    const found = checkTopology(topologyWith({ clusters: { tokyo: null, "tokyo-of-many-rivers": tokyo } }));
+    expect(found.map(({ rule, value }) => [rule, value])).toEqual([
+      ["server-count", "2 servers"],
+      ["name-trimmed", "archi-tokyo-of-many-rivers-serve"],
+    ]);
+  });
+
+  test("sizes: each adapter takes for a node without one what the plan reckons with", () => {
+    for (const [cloud, size] of Object.entries(DEFAULT_SIZES)) {
+      const file = cloud === "equinix-metal" ? "equinixMetal" : cloud;
+      const source = fs.readFileSync(path.resolve(__dirname, `../../components/clouds/${file}.ts`), "utf8");
+      expect(source).toMatch(new RegExp(`DEFAULT_(SIZE|SHAPE) = "${size}";`));
+      expect(sizesOf(cloud as CloudName).has(size)).toBe(true);
+    }
+  });
+
+  test("requests: what the plan reckons for a replica is what the StatefulSet asks", () => {
+    const real = planWith({ database: { standIn: false } });
+    const text = JSON.stringify(planStatefulSet(real, real.primary, "hash"));
+    expect(text).toContain(
+      `"requests":{"cpu":"${REPLICA_REQUEST.cpus * 1000}m","memory":"${REPLICA_REQUEST.memoryGib}Gi"}`,
+    );
+  });
+
+  test("certificates: what the plan checks is what is issued", () => {
+    expect(certificateDays({})).toEqual(DEFAULT_CERTIFICATES);
+    expect(certificateDays({ certificates: { leaf: 30 } }).leaf).toBe(30);
   });
 });

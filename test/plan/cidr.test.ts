@@ -2,9 +2,11 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   addressAt,
+  cidrAround,
   cidrLast,
   cidrSize,
   contains,
+  overlappingPairs,
   overlaps,
   parseAddress,
   parseCidr,
@@ -58,6 +60,26 @@ describe("addresses and CIDRs", () => {
         expect(overlaps(one, other)).toBe(contains(one, other.first) || contains(other, one.first));
       }),
     );
+  });
+
+  test("all overlapping pairs of a list are found, each once and in its order", () => {
+    const crowded = fc.tuple(fc.nat(63), fc.integer({ min: 26, max: 32 })).map(([number, prefix]) => {
+      const size = 2 ** (32 - prefix);
+      return { first: Math.floor(number / size) * size, prefix };
+    });
+    fc.assert(
+      fc.property(fc.array(crowded, { maxLength: 40 }), (list) => {
+        const slow = list.flatMap((one, index) =>
+          list.flatMap((other, at) => (at > index && overlaps(one, other) ? [[index, at]] : [])),
+        );
+        expect(overlappingPairs(list)).toEqual(slow);
+      }),
+    );
+  });
+
+  test("the block around an address is known also when the address is not its first", () => {
+    expect(renderCidr(cidrAround("10.0.0.1/16")!)).toBe("10.0.0.0/16");
+    expect(cidrAround("10.0.0.1")).toBeUndefined();
   });
 
   test("halves of a block are inside it, touch, and do not overlap", () => {

@@ -3,10 +3,12 @@ import type { Plan, Topology } from "../../plan/types";
 import { mergeData } from "../../plan/merge";
 import { DEFAULT_TOPOLOGY } from "../../stacks/topology";
 
-/** The tree's own topology with what a user has to fill in. */
+/** The tree's own topology with what a user has to fill in, and has thought about. */
 export function topologyWith(over: object = {}): Topology {
   const filled = {
     adminCidrs: ["203.0.113.7/32"],
+    database: { licensed: true },
+    accepted: ["round-trip"],
     clusters: {
       ashburn: { account: "ocid1.compartment.oc1..example" },
       tokyo: { cloud: "linode", place: "jp-tyo-3", nodeCidr: "10.50.0.0/24" },

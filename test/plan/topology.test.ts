@@ -28,7 +28,7 @@ describe("the topology of the tree", () => {
   test("is laid over by the stack files, and those by the overlay", () => {
     write(
       "Pulumi.london.yaml",
-      "config:\n  archipelago:cluster:\n    cloud: aws\n    place: eu-west-2\n    nodeCidr: 10.40.0.0/24\n",
+      "config:\n  archipelago:cluster:\n    cloud: aws\n    place: eu-west-2\n    nodeCidr: 10.40.0.0/24\n    nodes: {server: {size: t3.xlarge}}\n",
     );
     write("overlay.json", JSON.stringify({ upstreamDns: [], clusters: { london: { place: "eu-west-1" } } }));
     const topology = load(path.join(folder, "overlay.json"));
@@ -39,7 +39,7 @@ describe("the topology of the tree", () => {
   test("grows by a region with one stack file and no code", () => {
     write(
       "Pulumi.paris.yaml",
-      "config:\n  archipelago:cluster: {cloud: vultr, place: cdg, role: region, nodeCidr: 10.60.0.0/24, podCidr: 10.140.0.0/16, serviceCidr: 10.204.0.0/16, nodes: {server: {role: server, gateway: true}}}\n",
+      "config:\n  archipelago:cluster: {cloud: vultr, place: cdg, role: region, nodeCidr: 10.60.0.0/24, podCidr: 10.140.0.0/16, serviceCidr: 10.204.0.0/16, nodes: {server: {role: server, gateway: true, size: vc2-4c-8gb}}}\n",
     );
     expect(Object.keys(load().clusters)).toContain("paris");
   });

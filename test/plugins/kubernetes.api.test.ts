@@ -9,7 +9,7 @@ describe.skipIf(skipReason() !== undefined)("the kubernetes stand-in with a real
     engine = await PretendEngine.start();
   });
 
-  afterAll(() => engine.stop());
+  afterAll(() => engine?.stop());
 
   const liveMap = (name: string) =>
     engine.client.get({ apiVersion: "v1", kind: "ConfigMap", namespace: "default", name });

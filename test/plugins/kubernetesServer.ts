@@ -125,7 +125,8 @@ contexts:
   const peer = `http://127.0.0.1:${peerPort}`;
   start("etcd", "etcd", [`--data-dir=${folder}/etcd`, "--unsafe-no-fsync", "--log-level=warn", `--listen-client-urls=${etcd}`,
     `--advertise-client-urls=${etcd}`, `--listen-peer-urls=${peer}`, `--initial-advertise-peer-urls=${peer}`, `--initial-cluster=default=${peer}`]); // prettier-ignore
-  start("apiserver", "kube", ["kube-apiserver", `--etcd-servers=${etcd}`, "--bind-address=127.0.0.1", `--secure-port=${port}`,
+  // The advertised address is used by nobody; without a default route the server finds none by itself.
+  start("apiserver", "kube", ["kube-apiserver", `--etcd-servers=${etcd}`, "--bind-address=127.0.0.1", "--advertise-address=198.18.0.2", `--secure-port=${port}`,
     "--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.0.0.0/24", "--service-account-issuer=https://kubernetes.default.svc",
     `--service-account-key-file=${await file("sa.pub", rsa.publicKey)}`, `--service-account-signing-key-file=${accountKey}`,
     `--tls-cert-file=${await file("server.crt", server.certificate)}`, `--tls-private-key-file=${await file("server.key", server.key)}`,

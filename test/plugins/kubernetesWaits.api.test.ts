@@ -10,7 +10,7 @@ describe.skipIf(skipReason() !== undefined)("waits of the kubernetes stand-in wi
     engine = await PretendEngine.start();
   });
 
-  afterAll(() => engine.stop());
+  afterAll(() => engine?.stop());
 
   const definition: Props = {
     apiVersion: "apiextensions.k8s.io/v1",

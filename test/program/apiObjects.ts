@@ -92,7 +92,9 @@ export function settledStatus(object: Json, token: string): Json {
         },
       };
     case "Job":
-      return { status: { succeeded: 1, conditions: [{ type: "Complete", status: "True" }] } };
+      return {
+        status: { startTime: "2026-01-01T00:00:00Z", succeeded: 1, conditions: [{ type: "Complete", status: "True" }] },
+      };
     case "PersistentVolume":
       return { status: { phase: "Available" } };
     case "PersistentVolumeClaim":

@@ -28,8 +28,8 @@ describe("the program, by the real engine, on emulated clouds without machines",
   let served: Served;
   let pulumi: string;
 
-  const exported = async (stack: string): Promise<string> => {
-    const args = ["stack", "export", "--stack", stack, "--cwd", join(folder, "project")];
+  const exported = async (stack: string, ...more: string[]): Promise<string> => {
+    const args = ["stack", "export", "--stack", stack, "--cwd", join(folder, "project"), ...more];
     return (await promisify(execFile)(pulumi, args, { maxBuffer: 256 * 1024 * 1024 })).stdout;
   };
 
@@ -66,9 +66,10 @@ describe("the program, by the real engine, on emulated clouds without machines",
     rmSync(folder, { recursive: true, force: true });
   });
 
-  test("a preview before anything is up plans every stack and creates nothing", async () => {
+  test("a preview before anything is up plans the broker, says that the regions wait for it, and creates nothing", async () => {
     const report = await runPreview({ screen });
-    expect(report.stacks.filter((s) => s.outcome === "failed")).toEqual([]);
+    const expected = STACKS.map((s) => [s, s === "broker" ? "changed" : "stopped"]);
+    expect(report.stacks.map((s) => [s.name, s.outcome])).toEqual(expected);
     expect(machines.created).toEqual([]);
   });
 
@@ -105,6 +106,16 @@ describe("the program, by the real engine, on emulated clouds without machines",
           `broker token of ${region} in ${stack}`,
         ).toBe(false);
       }
+    }
+  });
+
+  test("a region's state holds its own entry of the broker's outputs and no other region's, not even encrypted", async () => {
+    for (const region of STACKS.slice(1)) {
+      const state = await exported(region, "--show-secrets");
+      const holds = (token: string) => state.includes(token) || state.includes(Buffer.from(token).toString("base64"));
+      const held = STACKS.slice(1).filter((other) => holds(`token-broker-cluster-${other}-token`));
+      expect([region, held]).toEqual([region, [region]]);
+      expect(state).not.toContain("join-");
     }
   });
 

@@ -27,13 +27,7 @@ export const JOIN: Join = {
 const PUBLIC_KEY = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n";
 
 /** What the clouds would answer. */
-function outputsOf(
-  type: string,
-  name: string,
-  inputs: Record<string, unknown>,
-  join: unknown,
-): Record<string, unknown> {
-  if (type === "pulumi:pulumi:StackReference") return { outputs: join === undefined ? {} : { [`join-${name}`]: join } };
+function outputsOf(type: string, name: string, inputs: Record<string, unknown>): Record<string, unknown> {
   if (type.startsWith("tls:"))
     return {
       privateKeyPem: `KEY ${name}`,
@@ -73,6 +67,8 @@ export function textAt(data: unknown, ...path: (string | number)[]): string {
 
 export interface StackRun {
   seen: Seen[];
+  /** Stacks whose outputs were read. */
+  asked: string[];
   outputs: Record<string, unknown>;
 }
 
@@ -88,18 +84,18 @@ export async function runStack(
 ): Promise<StackRun> {
   const join = "join" in options ? options.join : JOIN;
   const seen: Seen[] = [];
+  const asked: string[] = [];
   await pulumi.runtime.setMocks(
     {
-      call: ({ token }) => answer(token),
+      call: ({ token, inputs }) => {
+        if (token !== "pulumi:pulumi:readStackOutputs") return answer(token);
+        asked.push(textAt(inputs, "name"));
+        return { outputs: join === undefined ? {} : { [`join-${stack}`]: join } };
+      },
       newResource: ({ type, name, inputs, provider }) => {
         seen.push({ type, name, inputs: inputs as Record<string, unknown>, provider });
         const id = type.startsWith("linode:") ? "42" : `${name}-id`;
-        const outputs = outputsOf(
-          type,
-          type === "pulumi:pulumi:StackReference" ? stack : name,
-          inputs as Record<string, unknown>,
-          join,
-        );
+        const outputs = outputsOf(type, name, inputs as Record<string, unknown>);
         return { id, state: { ...(inputs as Record<string, unknown>), ...outputs } };
       },
     },
@@ -120,11 +116,10 @@ export async function runStack(
     outputs = await createRegion(plan, cluster);
   }
   await pulumi.runtime.disconnect();
-  return { seen, outputs };
+  return { seen, asked, outputs };
 }
 
 function answer(token: string): Record<string, unknown> {
-  if (token === "pulumi:pulumi:readStackOutputs") return {};
   if (token === "aws:ec2/getAmi:getAmi") return { id: "ami-1" };
   if (token === "oci:Core/getImages:getImages") return { images: [{ id: "image-1" }] };
   if (token === "oci:Identity/getAvailabilityDomains:getAvailabilityDomains")

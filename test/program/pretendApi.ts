@@ -20,7 +20,8 @@ export function merge(base: Json, applied: Json): Json {
 export class PretendApi {
   private readonly objects = new Map<string, Json>();
   private readonly kinds: KindInfo[] = [...BUILT_IN];
-  private server: Server | undefined;
+  /** By address: an AWS machine answers at an ephemeral one first, then at its elastic one. */
+  private readonly servers = new Map<string, Server>();
   private revision = 1;
 
   constructor(readonly cluster: string) {}
@@ -43,9 +44,9 @@ export class PretendApi {
   }
 
   async listen(address: string, port: number, tls: { key: string; cert: string }): Promise<void> {
-    if (this.server) return;
+    if (this.servers.has(address)) return;
     const server = createServer(tls, (request, response) => void this.answer(request, response));
-    this.server = server;
+    this.servers.set(address, server);
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen(port, address, () => resolve());
@@ -53,10 +54,10 @@ export class PretendApi {
   }
 
   async close(): Promise<void> {
-    const server = this.server;
-    this.server = undefined;
-    server?.closeAllConnections();
-    await new Promise<void>((resolve) => (server ? server.close(() => resolve()) : resolve()));
+    const servers = [...this.servers.values()];
+    this.servers.clear();
+    for (const server of servers) server.closeAllConnections();
+    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   }
 
   private key(k: KindInfo, namespace: string | undefined, name: string): string {

@@ -1,0 +1,187 @@
+/** Rules on what a cluster asks of its cloud: account, place, sizes, zones, quotas. */
+import { CLOUD_FACTS, isCloud } from "./clouds";
+import { ACCOUNTS, ADDRESS_QUOTA, ZONES } from "./networks";
+import { breaks, type RuleFinding } from "./rules";
+import type { ClusterShape } from "./shape";
+import { placesOf, sizeOf, sizesOf, TABLES_DATE } from "./tables";
+import { CLOUDS, type CloudName } from "./types";
+
+/** What kubeadm's preflight insists on. */
+const SERVER_CPUS = 2;
+const SERVER_MEMORY_GIB = 1.6;
+
+const cloudsThat = (holds: (cloud: CloudName) => boolean): string => CLOUDS.filter(holds).join(", ");
+
+export function checkClouds(clusters: Record<string, ClusterShape>, world: string): RuleFinding[] {
+  const findings = Object.entries(clusters).flatMap(([name, cluster]) => {
+    const { cloud } = cluster;
+    if (isCloud(cloud)) return checkCloud(name, { ...cluster, cloud }, world);
+    const place = `clusters.${name}.cloud`;
+    const near = nearest(cloud, CLOUDS);
+    const remedy = near ? `choose one of these; is ${near} meant?` : "choose one of these";
+    return [breaks("cloud-unknown", place, cloud || "empty", CLOUDS.join(", "), remedy)];
+  });
+  return [...findings, ...checkQuotas(clusters)];
+}
+
+type Cluster = ClusterShape & { cloud: CloudName };
+
+function checkCloud(name: string, cluster: Cluster, world: string): RuleFinding[] {
+  const at = `clusters.${name}`;
+  const { cloud, role } = cluster;
+  const facts = CLOUD_FACTS[cloud];
+  const findings: RuleFinding[] = [];
+  if (facts.ended && world === "clouds") {
+    const value = `${cloud}, but ${facts.label} ended on ${facts.ended.on}`;
+    const live = cloudsThat((one) => !CLOUD_FACTS[one].ended);
+    findings.push(breaks("cloud-ended", `${at}.cloud`, value, live, facts.ended.remedy));
+  }
+  if (role === "broker" && !facts.addressBeforeBoot) {
+    const able = cloudsThat((one) => CLOUD_FACTS[one].addressBeforeBoot);
+    const allowed = `${able} for the broker: its address must stand in its certificate before it boots`;
+    findings.push(breaks("cloud-broker", `${at}.cloud`, cloud, allowed, "move the broker"));
+  }
+  return [
+    ...findings,
+    ...checkAccount(name, cluster),
+    ...checkPlace(at, cluster),
+    ...checkSizes(at, cluster),
+    ...checkZones(at, cluster),
+  ];
+}
+
+function checkAccount(name: string, { cloud, account }: Cluster): RuleFinding[] {
+  const place = `clusters.${name}.account`;
+  const { account: wanted, label } = CLOUD_FACTS[cloud];
+  if (!wanted) {
+    if (account === undefined) return [];
+    return [breaks("account-unused", place, account || "empty", `none: ${label} wants none`, "remove it")];
+  }
+  if (!account) {
+    const remedy = `pulumi config set --path archipelago:cluster.account <${wanted}> -s ${name}`;
+    return [breaks("account-missing", place, "missing", `the ${label} ${wanted}`, remedy)];
+  }
+  const format = ACCOUNTS[cloud];
+  if (!format || format.pattern.test(account)) return [];
+  return [breaks("account-format", place, account, `a ${label} ${wanted}: ${format.as}`, "copy it from the console")];
+}
+
+function checkPlace(at: string, { cloud, place }: Cluster): RuleFinding[] {
+  const { label } = CLOUD_FACTS[cloud];
+  if (place === "") {
+    const remedy = "name the region, location or metro";
+    return [breaks("place-missing", `${at}.place`, "empty", `a place of ${label}`, remedy)];
+  }
+  const known = placesOf(cloud);
+  if (known.has(place)) return [];
+  const allowed = `a place of ${label} as of ${TABLES_DATE}: ${[...known].join(", ")}`;
+  return [breaks("place-unknown", `${at}.place`, place, allowed, doubtful(place, known, "place-unknown"))];
+}
+
+function checkSizes(at: string, { cloud, nodes }: Cluster): RuleFinding[] {
+  const known = sizesOf(cloud);
+  const { label } = CLOUD_FACTS[cloud];
+  return Object.entries(nodes).flatMap(([key, node]): RuleFinding[] => {
+    const place = `${at}.nodes.${key}.size`;
+    const size = sizeOf(cloud, node.size);
+    if (!size) {
+      const value = node.size || "empty";
+      const allowed = `a size of ${label} in the table of ${TABLES_DATE} (plan/tables.ts)`;
+      return [breaks("size-unknown", place, value, allowed, doubtful(node.size ?? "", known.keys(), "size-unknown"))];
+    }
+    if (size.arm) {
+      const remedy = "choose one with Intel's or AMD's processors";
+      return [breaks("size-architecture", place, `${node.size}, which is Arm`, "amd64, as the images are", remedy)];
+    }
+    if (node.role === "server" && (size.cpus < SERVER_CPUS || size.memoryGib < SERVER_MEMORY_GIB)) {
+      const value = `${node.size} (CPUs: ${size.cpus}, GiB: ${size.memoryGib}) for a server`;
+      const allowed = `at least ${SERVER_CPUS} CPUs and 1.7 GB: kubeadm refuses less`;
+      return [breaks("size-server", place, value, allowed, "choose a larger one")];
+    }
+    return [];
+  });
+}
+
+function checkZones(at: string, { cloud, place, nodes }: Cluster): RuleFinding[] {
+  const { zones, label } = CLOUD_FACTS[cloud];
+  const entries = Object.entries(nodes);
+  const zoned = entries.flatMap(([key, { zone, gateway }]) => (zone === undefined ? [] : [{ key, zone, gateway }]));
+  const [first] = zoned;
+  if (!first) return [];
+  if (zones === "none") {
+    const allowed = `nothing: ${label} has no zones`;
+    return [breaks("zone-none", `${at}.nodes.${first.key}.zone`, first.zone, allowed, "remove it")];
+  }
+  const format = ZONES[cloud]?.(place);
+  const findings = zoned
+    .filter(({ zone }) => format && !format.pattern.test(zone))
+    .map(({ key, zone }) => {
+      const allowed = `a zone of ${place}, as ${format?.as}`;
+      return breaks("zone-place", `${at}.nodes.${key}.zone`, zone || "empty", allowed, "correct it");
+    });
+  const distinct = new Set(entries.map(([, node]) => node.zone));
+  if (zones === "one" && distinct.size > 1) {
+    const value = [...distinct].map((zone) => zone ?? "unset").join(", ");
+    const allowed = `the same zone on all nodes (${label})`;
+    findings.push(breaks("zone-mixed", `${at}.nodes.*.zone`, value, allowed, "give all nodes one zone, or none"));
+  }
+  const gateways = zoned.filter(({ gateway }) => gateway);
+  if (zones === "each" && gateways.length > 1 && new Set(gateways.map(({ zone }) => zone)).size === 1) {
+    const value = `${gateways.map(({ key }) => key).join(", ")} in ${gateways[0]?.zone}`;
+    const remedy = "put one of them into another zone";
+    findings.push(breaks("gateway-zones", `${at}.nodes.*.zone`, value, "gateways in different zones", remedy));
+  }
+  return findings;
+}
+
+/** Gateways and servers have static addresses; a new account may hold few of them. */
+function checkQuotas(clusters: Record<string, ClusterShape>): RuleFinding[] {
+  const counts = new Map<string, { cloud: CloudName; place: string; names: string[]; count: number }>();
+  for (const [name, { cloud, place, nodes }] of Object.entries(clusters)) {
+    if (!isCloud(cloud)) continue;
+    const key = `${cloud} ${place}`;
+    const held = counts.get(key) ?? { cloud, place, names: [], count: 0 };
+    held.names.push(name);
+    held.count += Object.values(nodes).filter((node) => node.gateway === true || node.role === "server").length;
+    counts.set(key, held);
+  }
+  return [...counts.values()].flatMap(({ cloud, place, names, count }) => {
+    const quota = ADDRESS_QUOTA[cloud];
+    if (quota === undefined || count <= quota) return [];
+    const where = names.map((name) => `clusters.${name}.nodes`).join(" and ");
+    const value = `${count} static addresses in ${place}`;
+    const allowed = `${quota}, the quota of a new ${CLOUD_FACTS[cloud].label} account`;
+    const remedy = "have the quota raised, then add address-quota to `accepted`";
+    return [breaks("address-quota", where, value, allowed, remedy)];
+  });
+}
+
+function doubtful(text: string, known: Iterable<string>, rule: string): string {
+  const near = nearest(text, known);
+  const meant = near ? `is ${near} meant? ` : "";
+  return `${meant}if it is newer than the table, add ${rule} to \`accepted\``;
+}
+
+/** The known word that differs least, when it differs little. */
+function nearest(text: string, known: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let least = Math.min(3, Math.ceil(text.length / 3) + 1);
+  for (const word of known) {
+    const distance = editDistance(text.toLowerCase(), word.toLowerCase());
+    if (distance < least) [best, least] = [word, distance];
+  }
+  return best;
+}
+
+function editDistance(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= one.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= other.length; j++) {
+      const replaced = row[j - 1]! + (one[i - 1] === other[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[other.length]!;
+}

@@ -1,0 +1,88 @@
+/** What the clouds ask for: list prices in USD, each with where it comes from and how far it can be believed. Data, no rules. */
+import { AWS } from "./prices/aws";
+import { CIVO } from "./prices/civo";
+import { EQUINIX_METAL } from "./prices/equinixMetal";
+import { LINODE } from "./prices/linode";
+import { OCI } from "./prices/oci";
+import { VULTR } from "./prices/vultr";
+import type { CloudName } from "./types";
+
+/** Month in which these tables were put together; each figure's own month stands in its provenance. */
+export const TABLE_DATE = "2026-11";
+
+/** Where a figure is published, and whether and when a copy of that publication was read. */
+export type Provenance = { source: string } & (
+  | {
+      /** Month of the copy that was read, as 2026-09. */
+      checked: string;
+      /** Which copy. */
+      copy: string;
+    }
+  | { from: "memory, unverified" | "an undated copy, unverified" }
+);
+
+/** An instance size, by the name the cloud gives it. */
+export interface SizePrice {
+  name: string;
+  vcpus: number;
+  memoryGib: number;
+  /** Disk that comes with it and costs nothing more. Unset: the disk is billed by itself. */
+  diskGib?: number;
+  /** Traffic out that comes with it, GB a month. */
+  includedGb?: number;
+  /** As the cloud lists it: a month's price where it caps the hours, otherwise an hour's. Neither: no price is known. */
+  usdPerMonth?: number;
+  usdPerHour?: number;
+  provenance: Provenance;
+}
+
+export interface PlacePrice {
+  name: string;
+  /** Machines cost this many times the size's price. */
+  machineFactor: number;
+  /** Block storage costs this many times the cloud's price. */
+  diskFactor: number;
+  /** Traffic out to the internet beyond what is free. Unset: the cloud's usual price. */
+  egressUsdPerGb?: number;
+  provenance: Provenance;
+}
+
+export interface Figure {
+  usd: number;
+  provenance: Provenance;
+}
+
+export interface CloudPrices {
+  /** The size an adapter takes when the topology names none. */
+  defaultSize: string;
+  sizes: SizePrice[];
+  places: PlacePrice[];
+  /** Size of the disk the adapter orders, where it is billed by itself. */
+  bootDiskGib?: number;
+  /** A GiB of that disk for a month. */
+  disk?: Figure;
+  /** A month of a public address: kept when the machine goes, and the machine's own. */
+  staticAddress: Figure;
+  ephemeralAddress: Figure;
+  egress: Figure & {
+    /** What an account may send for nothing each month, whatever runs in it. */
+    freeGb: number;
+    /** Says what the figure leaves out. */
+    note?: string;
+  };
+  /** Nothing can be bought any more; what takes its place in an estimate, by place. */
+  ended?: { on: string; instead: { cloud: CloudName; places: Record<string, string>; otherwise: string } };
+}
+
+/** Price tables by cloud. A cloud without one costs an unknown sum, which the estimate says. */
+export const PRICES: { readonly [cloud in CloudName]?: CloudPrices } = {
+  aws: AWS,
+  oci: OCI,
+  vultr: VULTR,
+  civo: CIVO,
+  linode: LINODE,
+  "equinix-metal": EQUINIX_METAL,
+};
+
+/** Whether a dated copy of the publication was read. */
+export const isChecked = (provenance: Provenance): boolean => "checked" in provenance;

@@ -1,0 +1,71 @@
+/** Linode (Akamai): by the month, disk, address and traffic within; dearer in two places. */
+import type { CloudPrices, PlacePrice, Provenance, SizePrice } from "../prices";
+
+const TYPES = "https://api.linode.com/v4/linode/types";
+const CHECKED: Provenance = {
+  source: TYPES,
+  checked: "2026-09",
+  copy: "api-evangelist/linode, plans/linode-plans-pricing.yml, types API of 2026-09-17",
+};
+const UNDATED: Provenance = { source: TYPES, from: "an undated copy, unverified" };
+const MEMORY: Provenance = { source: TYPES, from: "memory, unverified" };
+const TRANSFER = "https://techdocs.akamai.com/cloud-computing/docs/network-transfer-usage-and-costs";
+
+const size = (
+  name: string,
+  vcpus: number,
+  memoryGib: number,
+  diskGib: number,
+  includedGb: number,
+  usdPerMonth: number,
+  provenance: Provenance = MEMORY,
+): SizePrice => ({ name, vcpus, memoryGib, diskGib, includedGb, usdPerMonth, provenance });
+
+const PLACES =
+  "ap-northeast ap-south ap-southeast ap-west au-mel ca-central de-fra-2 es-mad eu-central eu-west fr-par fr-par-2 gb-lon " +
+  "in-bom-2 in-maa it-mil jp-osa jp-tyo-3 nl-ams se-sto sg-sin-2 us-central us-east us-iad us-lax us-mia us-ord us-sea " +
+  "us-southeast us-west";
+/** Names from memory; that only two regions have prices of their own, from the copy. */
+const usual = (name: string): PlacePrice => ({ name, machineFactor: 1, diskFactor: 1, provenance: UNDATED });
+/** $28.80 and $33.60 for the machine that costs $24 elsewhere. */
+const dearer = (name: string, machineFactor: number, egressUsdPerGb: number): PlacePrice => ({
+  name,
+  machineFactor,
+  diskFactor: machineFactor,
+  egressUsdPerGb,
+  provenance: UNDATED,
+});
+
+export const LINODE: CloudPrices = {
+  defaultSize: "g6-standard-4",
+  sizes: [
+    size("g6-nanode-1", 1, 1, 25, 1000, 5, CHECKED),
+    size("g6-standard-1", 1, 2, 50, 2000, 12, CHECKED),
+    size("g6-standard-2", 2, 4, 80, 4000, 24, UNDATED),
+    size("g6-standard-4", 4, 8, 160, 5000, 48),
+    size("g6-standard-6", 6, 16, 320, 8000, 96),
+    size("g6-standard-8", 8, 32, 640, 16_000, 192),
+    size("g6-standard-16", 16, 64, 1280, 20_000, 384),
+    size("g6-standard-20", 20, 96, 1920, 20_000, 576),
+    size("g6-standard-24", 24, 128, 2560, 20_000, 768),
+    size("g6-standard-32", 32, 192, 3840, 20_000, 1152, CHECKED),
+    size("g6-dedicated-2", 2, 4, 80, 4000, 36, CHECKED),
+    size("g6-dedicated-4", 4, 8, 160, 5000, 72),
+    size("g6-dedicated-8", 8, 16, 320, 6000, 144),
+    size("g6-dedicated-16", 16, 32, 640, 7000, 288),
+    size("g6-dedicated-32", 32, 64, 1280, 8000, 576),
+    size("g7-highmem-1", 2, 24, 20, 5000, 60, CHECKED),
+    size("g7-premium-2", 2, 4, 80, 4000, 43, CHECKED),
+    size("g7-premium-4", 4, 8, 160, 5000, 86),
+    size("g7-premium-8", 8, 16, 320, 6000, 173),
+  ],
+  places: [...PLACES.split(" ").map(usual), dearer("id-cgk", 1.2, 0.015), dearer("br-gru", 1.4, 0.007)],
+  staticAddress: { usd: 0, provenance: MEMORY },
+  ephemeralAddress: { usd: 0, provenance: MEMORY },
+  egress: {
+    usd: 0.005,
+    freeGb: 0,
+    note: "what comes with the machines is one pool",
+    provenance: { source: TRANSFER, from: "an undated copy, unverified" },
+  },
+};
