@@ -3,11 +3,11 @@ import type { Plan } from "../plan/types";
 import type { StackRule } from "./rule";
 import { stackOf } from "./rule";
 
-/** What a stack costs a month in US dollars by the plan alone; undefined when no price is known. */
+/** What a stack costs a month in US dollars by the plan alone; undefined when no price is known. What has no price is not in it. */
 export type PriceStack = (plan: Plan, stack: string) => number | undefined;
 
-/** Three large machines with their disks and addresses on the dearest of the clouds, and room above. */
-export const DEFAULT_CEILING_USD = 600;
+/** Nearly twice what the dearest of the tree's own stacks is estimated at. */
+export const DEFAULT_CEILING_USD = 300;
 
 /** @param priceStack where prices come from: see prices.ts. */
 export function planCostCeiling(priceStack: PriceStack): StackRule {

@@ -191,4 +191,7 @@ function missingFromList(properties: Properties, cluster: string, settings: Sett
   return [...wrong, ...absent];
 }
 
-const renderValue = (value: unknown): string => (value === undefined || value === null ? "not set" : String(value));
+function renderValue(value: unknown): string {
+  if (value === undefined || value === null) return "not set";
+  return typeof value === "string" ? value : JSON.stringify(value);
+}

@@ -1,5 +1,5 @@
 /** What every cloud's firewall resources open, said in one way. */
-import { at, listAt, numberAt, type Properties, type Property, textsAt, UNKNOWN } from "./properties";
+import { at, listAt, numberAt, type Properties, type Property, textsAt } from "./properties";
 
 export interface Opening {
   protocol: "tcp" | "udp" | "icmp" | "all" | "other";
@@ -133,7 +133,7 @@ const PROTOCOLS: Record<string, Opening["protocol"]> = {
 /** Without ports, or with ports not known yet, it is all of them. */
 function opening(protocol: Property | undefined, range: [number, number] | undefined, sources: string[]): Opening {
   // What is not known yet may be anything.
-  const written = protocol === UNKNOWN || protocol === undefined ? "all" : String(protocol).toLowerCase();
+  const written = typeof protocol === "string" || typeof protocol === "number" ? `${protocol}`.toLowerCase() : "all";
   const kind = PROTOCOLS[written] ?? "other";
   const [from, to] = kind === "tcp" || kind === "udp" ? (range ?? [0, 65535]) : [0, 65535];
   return { protocol: kind, from, to, sources };

@@ -1,5 +1,6 @@
 /** Where the cost ceiling's figures come from; the only place that knows. */
+import { planCost } from "../plan/cost";
 import type { PriceStack } from "./cost";
 
-/** No price is known yet, so the ceiling is not applicable: see docs/policy.md. */
-export const priceStack: PriceStack = () => undefined;
+export const priceStack: PriceStack = (plan, stack) =>
+  planCost(plan).stacks.find(({ name }) => name === stack)?.totalUsd;

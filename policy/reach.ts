@@ -52,19 +52,26 @@ export const otherPorts: ResourceRule = {
     ),
 };
 
-function unstated({ type, properties }: Resource, { cluster }: Fleet, settings: Settings): Opening[] {
-  const stated = cluster ? [...designedOpenings(cluster), ...readStatements(cluster, settings)] : [];
+function unstated({ type, properties }: Resource, fleet: Fleet, settings: Settings): Opening[] {
+  const stated = [...designedOpenings(fleet), ...(fleet.cluster ? readStatements(fleet.cluster, settings) : [])];
   return openingsOf(type, properties)
     .filter(({ sources }) => sources.some(isWorld))
     .filter((opening) => !stated.some((rule) => covers(rule, opening)));
 }
 
+/** The plan's own rule for administrators from everywhere; a topology that lists it among `accepted` has stated it. */
+const ACCEPTED_RULE = "admin-open";
+
 /**
  * What the program opens to everybody by its design, each with its `why`: the rules that hold even when there is no
- * administrator. So `adminCidrs: ["0.0.0.0/0"]` states nothing: it is what this policy is here to find.
+ * administrator. So `adminCidrs: ["0.0.0.0/0"]` alone states nothing: it is what this policy is here to find.
  */
-export function designedOpenings({ role, nodeCidr }: Pick<ClusterPlan, "role" | "nodeCidr">): PortRule[] {
-  return planFirewall({ role, nodeCidr, adminCidrs: [] }).filter(
+export function designedOpenings({ plan, cluster }: Fleet): PortRule[] {
+  if (!cluster) return [];
+  const { role, nodeCidr } = cluster;
+  const { submariner, adminCidrs, accepted = [] } = plan.topology;
+  const stated = accepted.includes(ACCEPTED_RULE) ? adminCidrs : [];
+  return planFirewall({ role, nodeCidr, adminCidrs: stated, cablePort: submariner.cablePort }).filter(
     ({ sources, why }) => why !== "" && sources.some(isWorld),
   );
 }
@@ -101,7 +108,7 @@ const finding = (resource: Resource, { sources }: Opening, value: string): Findi
   value: `opens ${value} (${sources.filter(isWorld).join(", ")})`,
   allowed: "the addresses that need it, or a port that plan/firewall.ts opens to everybody and says why",
   remedy:
-    "narrow the sources (adminCidrs in the topology); if it is meant so, state it in this policy's `stated` with its why",
+    "narrow the sources (adminCidrs in the topology); if it is meant so, state it: `accepted` in the topology, or this policy's `stated` with its why",
 });
 
 function statementSettings(): Record<string, object> {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { planCostCeiling } from "../../policy/cost";
 import { protectedData, retainedVolumes } from "../../policy/data";
+import { priceStack } from "../../policy/prices";
 import type { Properties } from "../../policy/properties";
 import { isSafe, safeSubmariner } from "../../policy/submariner";
 import { fleetOf, findingsOf, REHEARSED, resource } from "./subjects";
@@ -80,6 +81,14 @@ describe("the cost ceiling", () => {
     ]);
     expect(ceiling.checkStack(stack, fleetOf("oregon"), { monthlyUsd: 250 })).toEqual([]);
     expect(ceiling.checkStack(stack, fleetOf("oregon"), {})).toEqual([]);
+  });
+
+  test("lets every one of the tree's own stacks pass by its price tables, and stops each at a dollar", () => {
+    for (const name of Object.keys(fleetOf("oregon").plan.clusters)) {
+      const own = [{ ...stack[0]!, urn: `urn:pulumi:${name}::archipelago::pulumi:pulumi:Stack::x` }];
+      expect(planCostCeiling(priceStack).checkStack(own, fleetOf(name), {})).toEqual([]);
+      expect(planCostCeiling(priceStack).checkStack(own, fleetOf(name), { monthlyUsd: 1 })).toHaveLength(1);
+    }
   });
 
   test("says nothing where no price is known", () => {

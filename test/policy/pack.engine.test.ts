@@ -110,55 +110,61 @@ describe("the policy pack, by the real engine, on emulated clouds without machin
     expect(code, text).toBe(0);
   });
 
-  test("blocks a preview that would open a region's API to everybody, and says where", async () => {
+  test("lets a region's API be open to everybody only where the topology accepts that", async () => {
+    overlayWith({ adminCidrs: ["0.0.0.0/0"], accepted: ["admin-open"] });
+    const accepted = await preview("oregon");
+    expect(accepted.code, accepted.text).toBe(0);
+    expect(accepted.text).toContain("oregon-server-gateway-api-0-0-0-0-0");
     overlayWith({ adminCidrs: ["0.0.0.0/0"] });
     const { code, text } = await preview("oregon");
     overlayWith({});
     expect(code).not.toBe(0);
-    expect(text).toMatch(/\[mandatory\].*no-management-port-open-to-the-world/);
-    expect(text).toContain("opens the Kubernetes API for everybody (0.0.0.0/0)");
-    // The broker's is stated in the plan, so it is never named.
-    expect(text).not.toContain("broker-server");
+    // The plan refuses it, and so does the pack that reads the same topology.
+    expect(text).toMatch(/policy pack .* failed to start/);
   });
 
-  test("blocks an unsafe Submariner and unprotected data where the clouds are live", async () => {
-    overlayWith({
-      world: "clouds",
-      clusters: { tokyo: { cloud: "linode", place: "jp-tyo-3", nodeCidr: "10.50.0.0/24", account: undefined } },
-    });
+  test("blocks the program itself where live data would go unprotected, which the plan only warns of", async () => {
+    writeFileSync(join(folder, "overlay.json"), JSON.stringify({ ...LIVE, protectData: false }));
     const { code, text } = await preview("oregon");
     overlayWith({});
     expect(code).not.toBe(0);
-    expect(text).toMatch(/\[mandatory\].*submariner-version-safe/);
     expect(text).toMatch(/\[mandatory\].*stateful-resources-protected/);
     expect(text).toMatch(/oregon-worker-1: database replica 0 and 2, not protected/);
+    expect(text).not.toContain("submariner-version-safe");
   });
 
-  test("reads its settings: a warning can be made to block, with further tags", async () => {
+  test("reads its settings: a warning can be made to block, further tags, a lower cost ceiling", async () => {
     const config = join(folder, "settings.json");
-    writeFileSync(config, JSON.stringify({ "tags-present": { enforcementLevel: "mandatory", keys: ["owner"] } }));
+    const settings = {
+      "tags-present": { enforcementLevel: "mandatory", keys: ["owner"] },
+      "cost-ceiling": { monthlyUsd: 1 },
+    };
+    writeFileSync(config, JSON.stringify(settings));
     const { code, text } = await preview("oregon", "--policy-pack-config", config);
     expect(code).not.toBe(0);
     expect(text).toMatch(/\[mandatory\].*tags-present/);
     expect(text).toContain("oregon-server.tags: no owner");
+    expect(text).toMatch(/stack oregon: about \d+ USD a month; allowed: 1 USD/);
   });
 
   test("blocks a careless program at every point at once", async () => {
     const careless = join(folder, "careless");
     mkdirSync(careless);
     symlinkSync(join(PROJECT_FOLDER, "node_modules"), join(careless, "node_modules"));
+    symlinkSync(PACK, join(careless, "policy"));
     writeFileSync(
       join(careless, "Pulumi.yaml"),
       stringify({
         name: "careless",
         runtime: { name: "nodejs", options: { typescript: false } },
         main: "main.cjs",
-        plugins: { analyzers: [{ name: "policy-archipelago", path: PACK }] },
+        plugins: { analyzers: [{ name: "policy-archipelago", path: "policy" }] },
       }),
     );
     writeFileSync(join(careless, "main.cjs"), CARELESS);
+    writeFileSync(join(folder, "overlay.json"), JSON.stringify(LIVE));
     await pulumi(careless, "stack", "init", "oregon");
-    const { code, text } = await pulumi(careless, "preview", "--stack", "oregon", "--policy-pack", PACK);
+    const { code, text } = await pulumi(careless, "preview", "--stack", "oregon", "--policy-pack", "policy");
     expect(code).not.toBe(0);
     for (const policy of [
       "no-management-port-open-to-the-world",
@@ -168,6 +174,7 @@ describe("the policy pack, by the real engine, on emulated clouds without machin
       "volumes-retained",
       "secrets-are-secret",
       "no-secret-in-state",
+      "submariner-version-safe",
     ]) {
       expect(RULES.map(({ name }) => name)).toContain(policy);
       expect(text).toContain(policy);
@@ -183,11 +190,20 @@ const REHEARSED = planOverlay({
   databaseStandIn: true,
 });
 
+/** The tree's own fleet on live clouds, with what a user has to fill in. */
+const LIVE = {
+  adminCidrs: ["203.0.113.7/32"],
+  clusters: { ashburn: { account: "ocid1.compartment.oc1..example" } },
+};
+
 /** What nobody should write. */
 const CARELESS = `
 const ec2 = require("@pulumi/aws/ec2");
 const vpc = require("@pulumi/aws/vpc");
 const k8s = require("@pulumi/kubernetes");
+new k8s.apiextensions.CustomResource("mesh", {
+  apiVersion: "submariner.io/v1alpha1", kind: "Submariner", metadata: { name: "mesh" }, spec: { version: "0.24.0" },
+});
 const group = new ec2.SecurityGroup("group", {});
 new vpc.SecurityGroupIngressRule("ssh", {
   securityGroupId: group.id, ipProtocol: "tcp", fromPort: 20, toPort: 23, cidrIpv4: "0.0.0.0/0",

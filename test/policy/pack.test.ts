@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ResourceValidationArgs, ResourceValidationPolicy, StackValidationPolicy } from "@pulumi/policy";
+import type { ResourceValidationArgs, ResourceValidationPolicy } from "@pulumi/policy";
 import { describe, expect, test } from "vitest";
 import { keepMarks, planPolicies, RULES } from "../../policy/pack";
 import { Sealed } from "../../policy/properties";
@@ -22,7 +22,7 @@ describe("the pack", () => {
     for (const { settings } of RULES) expect(Object.keys(settings ?? {})).not.toContain("enforcementLevel");
   });
 
-  test("hands a resource to its rules as the engine marked it, and reports in one line", async () => {
+  test("hands a resource to its rules as the engine marked it, and reports in one line", () => {
     const policy = planPolicies(RULES, planWith()).find(({ name }) => name === "secrets-are-secret");
     const violations = (userData: unknown): string[] => {
       const found: string[] = [];
@@ -54,7 +54,7 @@ describe("the pack", () => {
       { type: "pulumi:pulumi:Stack", name: "other", urn, props: { __getSpecialProxyTarget: { kubeconfig: "x" } } },
     ].map((one) => ({ ...one, opts: { protect: false, additionalSecretOutputs: [] } }));
     for (const policy of stackPolicies)
-      void (policy as StackValidationPolicy).validateStack(
+      void policy.validateStack(
         { resources, getConfig: () => ({}) } as never,
         (message: unknown) => void found.push(String(message)),
       );

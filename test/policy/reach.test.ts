@@ -84,6 +84,12 @@ describe("no management port open to the world", () => {
     expect(findingsOf(managementPorts, resource(AWS, aws(6443, ANYWHERE)), fleet)).toHaveLength(1);
   });
 
+  test("takes the topology's own acceptance for one, for the API and nothing else", () => {
+    const fleet = fleetOf("oregon", { adminCidrs: [ANYWHERE], accepted: ["admin-open"] });
+    expect(findingsOf(managementPorts, resource(AWS, aws(6443, ANYWHERE)), fleet)).toEqual([]);
+    expect(findingsOf(managementPorts, resource(AWS, aws(22, ANYWHERE)), fleet)).toHaveLength(1);
+  });
+
   test("takes a statement of the settings for its cluster and port alone, and none without a reason", () => {
     const api = resource(AWS, aws(6443, ANYWHERE));
     const stating = (over: object) => ({
@@ -138,6 +144,14 @@ describe("only planned ports open to the world", () => {
     expect(findingsOf(otherPorts, cable, fleetOf("broker"))).toHaveLength(1);
   });
 
+  test("follows the tunnels to another port", () => {
+    const fleet = fleetOf("oregon", { submariner: { cablePort: 4600 } });
+    const cable = (port: number) =>
+      resource(AWS, { ipProtocol: "udp", fromPort: port, toPort: port, cidrIpv4: ANYWHERE });
+    expect(findingsOf(otherPorts, cable(4600), fleet)).toEqual([]);
+    expect(findingsOf(otherPorts, cable(4500), fleet)).toHaveLength(1);
+  });
+
   test("warns of a public port that the plan does not know", () => {
     expect(findingsOf(otherPorts, resource(AWS, aws(8080, ANYWHERE)))).toMatchObject([
       { value: "opens tcp 8080 for everybody (0.0.0.0/0)" },
@@ -145,9 +159,7 @@ describe("only planned ports open to the world", () => {
   });
 
   test("knows of no opening to everybody without a reason", () => {
-    const rules = (["broker", "region"] as const).flatMap((role) =>
-      designedOpenings({ role, nodeCidr: "10.0.0.0/24" }),
-    );
+    const rules = ["broker", "oregon"].flatMap((cluster) => designedOpenings(fleetOf(cluster)));
     expect(rules.map(({ name }) => name).sort()).toEqual(["api", "cable", "nat-discovery", "ping", "ping"]);
   });
 });
