@@ -106,6 +106,20 @@ export default tseslint.config(
     },
   },
   {
+    files: ["policy/**/*.ts"],
+    rules: {
+      "no-restricted-imports": [
+        "error",
+        {
+          patterns: [
+            sdkPatterns(undefined),
+            { group: ["**/components/**", "**/harness/**", "**/rehearsal/**"], message: "policy sees stacks and plan" },
+          ],
+        },
+      ],
+    },
+  },
+  {
     files: ["rehearsal/**/*.ts"],
     rules: {
       "no-restricted-imports": [

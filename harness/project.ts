@@ -29,13 +29,21 @@ export function prepareProject(root: string, folder: string): void {
   mkdirSync(folder, { recursive: true });
   const project = parse(readFileSync(join(root, "Pulumi.yaml"), "utf8")) as Settings;
   const main = typeof project.main === "string" ? resolve(root, project.main) : root;
-  writeFileSync(join(folder, "Pulumi.yaml"), stringify({ ...project, main }));
+  writeFileSync(join(folder, "Pulumi.yaml"), stringify({ ...project, main, ...resolvePlugins(root, project) }));
   for (const file of readdirSync(root).filter((name) => /^Pulumi\.[^.]+\.yaml$/.test(name))) {
     const original = (parse(readFileSync(join(root, file), "utf8")) ?? {}) as Settings;
     const copy = join(folder, file);
     const kept = existsSync(copy) ? ((parse(readFileSync(copy, "utf8")) ?? {}) as Settings) : {};
     writeFileSync(copy, stringify(planStackSettings(original, kept)));
   }
+}
+
+/** The plugins that the project names by their paths (the policy pack's), findable from any folder. */
+function resolvePlugins(root: string, { plugins }: Settings): Settings {
+  if (typeof plugins !== "object" || plugins === null) return {};
+  const kinds = Object.entries(plugins as Record<string, { name: string; path: string }[]>);
+  const resolved = kinds.map(([kind, list]) => [kind, list.map((one) => ({ ...one, path: resolve(root, one.path) }))]);
+  return { plugins: Object.fromEntries(resolved) as Settings };
 }
 
 /** Stack settings without anything that only the original's secrets provider can read; the salt is the copy's own. */

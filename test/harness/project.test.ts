@@ -30,6 +30,17 @@ describe("project", () => {
     expect(readFileSync(join(folder, "Pulumi.london.yaml"), "utf8")).toContain("v1:theirs");
   });
 
+  it("names the policy pack's plugin by a path that holds from the copy, too", () => {
+    writeFileSync(
+      join(folder, "Pulumi.yaml"),
+      "name: archipelago\nplugins:\n  analyzers:\n    - name: policy-archipelago\n      path: policy\n",
+    );
+    prepareProject(folder, join(folder, "copy"));
+    expect(read(join(folder, "copy", "Pulumi.yaml")).plugins).toEqual({
+      analyzers: [{ name: "policy-archipelago", path: join(folder, "policy") }],
+    });
+  });
+
   it("leaves out values that only the user's own passphrase opens", () => {
     const original = {
       secretsprovider: "awskms://x",
