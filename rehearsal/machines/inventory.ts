@@ -3,11 +3,15 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { podman } from "../podman";
 import { findCgroups, removeCgroupParents, removeCgroups } from "./cgroups";
-import { command, ipBatch, ipJson, namespaces } from "./command";
+import { command, ipJson, namespaces } from "./command";
 import { releaseGuard } from "./guard";
 import { restoreHost } from "./hostSettings";
 import { removeInternetFile } from "./internet";
 import { WORLD, type WorldNames } from "./names";
+
+/** Five seconds in all; what stands after them is told as left over. */
+const LINK_ATTEMPTS = 50;
+const LINK_PAUSE_MILLISECONDS = 100;
 
 export interface InventoryOptions {
   stateFolder: string;
@@ -103,10 +107,14 @@ async function findNamespaces(names: WorldNames): Promise<string[]> {
   return (await namespaces()).filter((name) => ours(name) && name !== names.hostNamespace);
 }
 
+/** The kernel takes the link away with the router's namespace, in its own time; or the router never got as far. */
 async function removeHostLink(names: WorldNames): Promise<void> {
-  // It went with the router's end; it is still here when the router never got as far.
-  const links = await ipJson(names.hostNamespace, ["link", "show", names.hostLink], true);
-  if (links.length > 0) await ipBatch(names.hostNamespace, [`link del ${names.hostLink}`]);
+  const { hostNamespace: namespace, hostLink } = names;
+  const stands = async (): Promise<boolean> => (await ipJson(namespace, ["link", "show", hostLink], true)).length > 0;
+  for (let attempt = 0; attempt < LINK_ATTEMPTS && (await stands()); attempt += 1) {
+    await command("ip", ["link", "del", hostLink], { namespace, mayFail: true });
+    await new Promise((resolve) => setTimeout(resolve, LINK_PAUSE_MILLISECONDS));
+  }
 }
 
 async function hasPodman(): Promise<boolean> {
