@@ -1,17 +1,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { VERSIONS } from "./artifacts/versions";
+import { OPERATOR } from "./machines/addresses";
 
 /** The emulated Metal assigns its machines' private addresses from this block, as the real one does from the project's. */
 export const METAL_PRIVATE_BLOCK = "10.70.0.0/25";
-
-/** The network the operator (this host) sits in; the only source the region clusters' API servers admit. */
-export const OPERATOR_NETWORK = "198.18.0.0/24";
-
-/** The whole emulated internet; everything public in a rehearsal lies in it (RFC 2544, never routed). */
-export const EMULATED_INTERNET = "198.18.0.0/15";
-
-/** Version of Submariner that package registries serve; live clouds use the newer one of the topology. */
-export const REHEARSED_SUBMARINER = "0.24.0";
 
 export interface OverlayChoices {
   cableDriver: "libreswan" | "wireguard" | "vxlan";
@@ -27,11 +20,13 @@ export interface OverlayChoices {
 export function planOverlay(choices: OverlayChoices): Record<string, unknown> {
   return {
     world: "rehearsal",
-    adminCidrs: [OPERATOR_NETWORK],
+    // this host is the only one the region clusters' API servers admit
+    adminCidrs: [OPERATOR.cidr],
     upstreamDns: [],
     // a rehearsal is taken down with all it holds
     protectData: false,
-    submariner: { version: REHEARSED_SUBMARINER, cableDriver: choices.cableDriver },
+    // what package registries serve; live clouds use the newer one of the topology
+    submariner: { version: VERSIONS.submariner, cableDriver: choices.cableDriver },
     database: { image: choices.databaseImage, standIn: choices.databaseStandIn },
     clusters: {
       ashburn: { account: "ocid1.compartment.oc1..emulated" },

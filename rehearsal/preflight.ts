@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, statfsSync } from "node:fs";
 import { findOnPath } from "../harness/engine";
-import { cacheFolder, stateFolder } from "../harness/folders";
+import { cacheFolder } from "../harness/folders";
 import type { Finding } from "../plan/types";
 
 const GIB = 1024 ** 3;
@@ -92,9 +92,4 @@ export function checkHost(facts: HostFacts): Finding[] {
 /** One block for all findings: place, value, allowed, remedy. */
 export function renderFindings(findings: Finding[]): string {
   return findings.map((f) => `  ${f.place}: ${f.value}; allowed: ${f.allowed}\n      → ${f.remedy}`).join("\n");
-}
-
-/** Where a rehearsal keeps what, for `doctor` and the summary. */
-export function renderFolders(): string {
-  return `cache ${cacheFolder()}\nstate ${stateFolder()}`;
 }
