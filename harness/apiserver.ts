@@ -30,8 +30,23 @@ export class ApiServer {
   }
 
   /** GET of a path as JSON. Throws `ApiError`. */
-  get<T>(path: string): Promise<T> {
-    return this.ask<T>("GET", path);
+  async get<T>(path: string): Promise<T> {
+    return parse<T>(path, await this.ask("GET", path));
+  }
+
+  /** GET of a path as it is: logs, health pages. Throws `ApiError`. */
+  text(path: string): Promise<string> {
+    return this.ask("GET", path);
+  }
+
+  /** POST of an object or a subresource such as an eviction. Throws `ApiError`. */
+  async post<T>(path: string, body: object): Promise<T> {
+    return parse<T>(path, await this.ask("POST", path, body, "application/json"));
+  }
+
+  /** Merge patch (RFC 7396) of an object. Throws `ApiError`. */
+  async patch<T>(path: string, body: object): Promise<T> {
+    return parse<T>(path, await this.ask("PATCH", path, body, "application/merge-patch+json"));
   }
 
   /** DELETE of one object; one that is gone already is no error. Throws `ApiError`. */
@@ -43,10 +58,14 @@ export class ApiServer {
     }
   }
 
-  private ask<T>(method: string, path: string): Promise<T> {
+  private ask(method: string, path: string, body?: object, type?: string): Promise<string> {
     const { host, port, token } = this.access;
-    const headers = { accept: "application/json", ...(token && { authorization: `Bearer ${token}` }) };
-    return new Promise<T>((resolve, reject) => {
+    const headers = {
+      accept: "application/json, */*",
+      ...(token && { authorization: `Bearer ${token}` }),
+      ...(type && { "content-type": type }),
+    };
+    return new Promise<string>((resolve, reject) => {
       const signal = AbortSignal.timeout(this.deadlineSeconds * 1000);
       const fail = (error: Error): void =>
         reject(new ApiError(signal.aborted ? `no answer within ${this.deadlineSeconds} s` : describe(error)));
@@ -56,16 +75,13 @@ export class ApiServer {
         answer.on("error", fail);
         answer.on("end", () => {
           const status = answer.statusCode ?? 0;
-          if (status !== 200) return reject(new ApiError(`${path} answered ${status}`, status));
-          try {
-            resolve(JSON.parse(Buffer.concat(chunks).toString("utf8")) as T);
-          } catch {
-            reject(new ApiError(`${path} did not answer in JSON`));
-          }
+          const text = Buffer.concat(chunks).toString("utf8");
+          if (status >= 200 && status < 300) return resolve(text);
+          reject(new ApiError(`${path} answered ${status}${reasonIn(text)}`, status));
         });
       });
       asked.on("error", fail);
-      asked.end();
+      asked.end(body && JSON.stringify(body));
     });
   }
 
@@ -77,6 +93,24 @@ export class ApiServer {
       if (error instanceof ApiError && error.status === 404) return [];
       throw error;
     }
+  }
+}
+
+function parse<T>(path: string, text: string): T {
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    throw new ApiError(`${path} did not answer in JSON`);
+  }
+}
+
+/** What the server says about a refusal: the message of its Status object. */
+function reasonIn(text: string): string {
+  try {
+    const { kind, message } = JSON.parse(text) as { kind?: string; message?: string };
+    return kind === "Status" && message ? `: ${message}` : "";
+  } catch {
+    return "";
   }
 }
 

@@ -1,6 +1,7 @@
 /** The user data of every machine in every cloud: one bash script, a pure function of what is known before boot. */
 import { INTERFACES_MARK, renderHostFirewall } from "./hostFirewall";
 import { ADDRESS_MARK, PATCHES_FOLDER, renderInit, renderJoin } from "./kubeadm";
+import { AWAIT_FUNCTION, BROUGHT_FOLDER, KUBERNETES_FUNCTION } from "./kubernetesPrograms";
 import { volumeFolder } from "./names";
 import type { ClusterPlan, NodePlan, PortRule } from "./types";
 
@@ -50,6 +51,7 @@ export function renderBootScript(input: BootInput): string {
     header(input),
     HELPERS,
     ADDRESS_STEP,
+    KUBERNETES_FUNCTION,
     INSTALL_STEP,
     HOST_STEP,
     firewallStep(input),
@@ -96,14 +98,7 @@ STEP=start
 step() { STEP=$1; echo "$(date -u +%FT%TZ) $NODE: $STEP"; }
 fail() { trap - ERR; echo "$(date -u +%FT%TZ) $NODE: $STEP: $*" | tee "$STATE/boot.failed"; exit 1; }
 trap 'fail "line $LINENO: $BASH_COMMAND"' ERR
-# await SECONDS COMMAND...: until it succeeds; its last output is the error
-await() {
-  local deadline=$((SECONDS + $1)) out; shift
-  until out=$("$@" 2>&1); do
-    [ $SECONDS -lt $deadline ] || fail "gave up on: $*: $out"
-    sleep 2
-  done
-}
+${AWAIT_FUNCTION}
 # write PATH MODE: standard input to a file, readable by nobody else while it is written
 write() { mkdir -p "$(dirname "$1")"; (umask 077; cat >"$1.new"); chmod "$2" "$1.new"; mv "$1.new" "$1"; }
 number() { local IFS=.; set -- $1; echo $((($1 << 24) + ($2 << 16) + ($3 << 8) + $4)); }
@@ -126,21 +121,14 @@ API_ADDRESS=$(api_address)`;
 
 const INSTALL_STEP = `
 step "programs"
-missing() { local name; for name in containerd kubeadm kubelet kubectl nft; do command -v $name >/dev/null || return 0; done; return 1; }
+missing() {
+  local name; for name in containerd nft; do command -v $name >/dev/null || return 0; done
+  [ ! -d ${BROUGHT_FOLDER} ] && ! command -v kubeadm >/dev/null
+}
 if missing; then
   export DEBIAN_FRONTEND=noninteractive
-  MINOR=v\${KUBERNETES%.*}
-  KEYRING=/etc/apt/keyrings/kubernetes.gpg
-  SOURCE=https://pkgs.k8s.io/core:/stable:/$MINOR/deb/
   await 600 apt-get -q update
   await 600 apt-get -qy -o DPkg::Lock::Timeout=300 install ca-certificates curl gpg containerd nftables iptables conntrack socat ethtool chrony
-  mkdir -p /etc/apt/keyrings
-  await 300 curl -fsSL -o /run/kubernetes.key "\${SOURCE}Release.key"
-  gpg --dearmor --yes -o "$KEYRING" /run/kubernetes.key
-  echo "deb [signed-by=$KEYRING] $SOURCE /" >/etc/apt/sources.list.d/kubernetes.list
-  await 300 apt-get -q update
-  await 600 apt-get -qy -o DPkg::Lock::Timeout=300 install "kubeadm=$KUBERNETES-*" "kubelet=$KUBERNETES-*" "kubectl=$KUBERNETES-*"
-  apt-mark hold kubeadm kubelet kubectl
   mkdir -p /etc/containerd
   containerd config default | sed -E 's/SystemdCgroup = false/SystemdCgroup = true/; s#registry.k8s.io/pause:[0-9.]+#registry.k8s.io/pause:3.10.2#; s#/usr/lib/cni#/opt/cni/bin#' >/etc/containerd/config.toml
   systemctl restart containerd
@@ -150,6 +138,7 @@ if missing; then
   echo 'server time.google.com iburst' >/etc/chrony/sources.d/archipelago.sources
   systemctl restart chrony
 fi
+kubernetes kubeadm kubelet kubectl
 systemctl enable containerd kubelet
 systemctl start containerd
 await 120 test -S /run/containerd/containerd.sock`;
