@@ -1,12 +1,16 @@
 import type { EngineEvent } from "@pulumi/pulumi/automation";
-import { nameOf } from "./phases";
+import { nameOf, typeOf } from "./phases";
 
 /** Something the engine, a provider or the program said about a stack, fit to be shown: one line, no secrets. */
 export interface Diagnostic {
   severity: "error" | "warning";
   /** Logical name of the resource it is about; empty for the program. */
   resource: string;
+  /** Type token of that resource; empty for the program. */
+  type: string;
   message: string;
+  /** The whole text, to be recognised by; never shown. */
+  words: string;
 }
 
 const LINE_LIMIT = 400;
@@ -16,14 +20,15 @@ export function diagnosticOf(event: EngineEvent): Diagnostic | undefined {
   if (event.policyEvent) {
     const { message, policyName, enforcementLevel, resourceUrn } = event.policyEvent;
     const severity = enforcementLevel === "mandatory" ? "error" : "warning";
-    return { severity, resource: resourceName(resourceUrn), message: oneLine(`policy ${policyName}: ${message}`) };
+    // A policy's words are no cloud's.
+    return { severity, ...resourceOf(resourceUrn), message: oneLine(`policy ${policyName}: ${message}`), words: "" };
   }
   const said = event.diagnosticEvent;
   if (!said || said.ephemeral) return undefined;
   if (said.severity !== "error" && said.severity !== "warning") return undefined;
   const message = oneLine(said.message);
   return message && !isNoise(message)
-    ? { severity: said.severity, resource: resourceName(said.urn), message }
+    ? { severity: said.severity, ...resourceOf(said.urn), message, words: said.message }
     : undefined;
 }
 
@@ -61,8 +66,9 @@ export function renderDiagnostic({ resource, message }: Diagnostic): string {
   return resource && !message.includes(resource) ? `${resource}: ${message}` : message;
 }
 
-function resourceName(urn: string | undefined): string {
-  return urn && !urn.includes("::pulumi:pulumi:Stack::") ? nameOf(urn) : "";
+function resourceOf(urn: string | undefined): Pick<Diagnostic, "resource" | "type"> {
+  if (!urn || urn.includes("::pulumi:pulumi:Stack::")) return { resource: "", type: "" };
+  return { resource: nameOf(urn), type: typeOf(urn) };
 }
 
 function isTrace(line: string): boolean {

@@ -1,5 +1,8 @@
+import { isCloud } from "../plan/clouds";
 import { UserError } from "../plan/errors";
-import { oneLine } from "./diagnostics";
+import { cloudOfType, faultKindOf, renderRefusal, renderRefusalRemedy, type Refusal } from "../plan/faults";
+import { oneLine, renderDiagnostic, type Diagnostic } from "./diagnostics";
+import type { Member } from "./members";
 
 /** A `UserError` for things that are right but come too early; the shell sees exit code 3. */
 export class NotReadyError extends UserError {
@@ -32,6 +35,52 @@ const REMEDIES: [RegExp, string][] = [
     "A server did not answer. In a rehearsal: see that its machines and emulated clouds still run (make rehearsal starts them).",
   ],
 ];
+
+/** What a failed operation's errors mean, one line each, and what to do about all of them. */
+export interface Failure {
+  errors: string[];
+  remedy: string;
+}
+
+/**
+ * Tells the errors that the engine's events have told, clouds' refusals in the program's words first.
+ *
+ * @param triedZones how many availability domains a machine was tried in, where more than one.
+ */
+export function failureOfDiagnostics(
+  told: Diagnostic[],
+  member: Pick<Member, "name" | "cloud" | "place">,
+  triedZones: (node: string) => number | undefined = () => undefined,
+): Failure {
+  const remedies = new Set<string>();
+  const unforeseen: string[] = [];
+  const errors = told.map((diagnostic) => {
+    const seen = refusalOf(diagnostic, member);
+    if (!seen) {
+      unforeseen.push(renderDiagnostic(diagnostic));
+      return renderDiagnostic(diagnostic);
+    }
+    const refusal = { ...seen, tried: triedZones(diagnostic.resource) };
+    remedies.add(renderRefusalRemedy(refusal));
+    return `${renderRefusal(refusal)}; its words: ${diagnostic.message}`;
+  });
+  if (unforeseen.length > 0) remedies.add(remedyFor(unforeseen, member.name));
+  return { errors, remedy: [...remedies].join("\n") };
+}
+
+/** The cloud's refusal behind an error; undefined when it is something else. */
+export function refusalOf(
+  { severity, resource, type, words }: Diagnostic,
+  { name: stack, cloud: own, place }: Pick<Member, "name" | "cloud" | "place">,
+): Refusal | undefined {
+  if (severity !== "error") return undefined;
+  // What the program itself was refused (look-ups) has no type; it asks its own cloud only.
+  const cloud = type === "" ? (isCloud(own) ? own : undefined) : cloudOfType(type);
+  const kind = cloud && faultKindOf(cloud, words);
+  if (!kind) return undefined;
+  const name = type.startsWith("pulumi:providers:") ? undefined : resource;
+  return { kind, cloud, stack, name, place: cloud === own ? place : undefined };
+}
 
 /** What to do about an error message nobody has foreseen in particular. */
 export function remedyFor(messages: string[], stack: string): string {

@@ -4,15 +4,16 @@ import { renderFinding, topologyWarnings } from "../plan/check";
 import { UserError } from "../plan/errors";
 import type { Topology } from "../plan/types";
 import { loadTopology } from "../stacks/topology";
-import { renderDiagnostic } from "./diagnostics";
+import type { Diagnostic } from "./diagnostics";
 import { monthOf } from "./cost";
 import { Deadline } from "./deadline";
 import { chooseEngine, renderEngine, type EngineOptions } from "./engine";
-import { isUnchanged } from "./events";
+import { isUnchanged, type StackProgress } from "./events";
 import { assertBrokerIsLast, checkBroker, forgetRegion } from "./broker";
-import { errorLines, remedyFor, type NotReadyError } from "./failure";
+import { errorLines, failureOfDiagnostics, remedyFor, type NotReadyError } from "./failure";
 import { Interruption } from "./interruption";
 import { obtainManifests } from "./manifests";
+import { withOnce } from "./once";
 import { membersOf, planAtOnce, planDown, planSelection, planUp, type Member, type Task } from "./members";
 import { ProgressView, renderActivity, type Screen } from "./progress";
 import { projectFolder } from "./project";
@@ -20,6 +21,7 @@ import { recoverPending, withLockRecovery } from "./recovery";
 import { exitCodeOf, renderOutcome, type FleetReport, type Outcome, type StackResult, type Verb } from "./report";
 import { runInOrder } from "./schedule";
 import { renderDuration } from "./text";
+import { ZoneAttempts } from "./zones";
 import { assertPassphrase, hasOwnSecretsProvider, openBackend, openStacks } from "./workspace";
 
 export interface FleetOptions extends EngineOptions {
@@ -112,7 +114,7 @@ async function runVerb(verb: Verb, options: FleetOptions): Promise<FleetReport> 
       if (early) return endWith(view, verb, member, 0, failureOf("stopped", member, early));
       const stack = stacks.get(name);
       if (!stack) return endWith(view, verb, member, 0, { outcome: "unchanged" });
-      const result = await runStack(verb, member, stack, view, interruption, options);
+      const result = await runStack(verb, member, stack, view, interruption, { ...options, topology });
       if (staying && isDone(result.outcome)) {
         const forgotten = await forgetRegion(backend, staying, name).catch((error: unknown) => errorLines(error)[0]);
         view.say(`[${name}] objects deleted on the broker: ${String(forgotten)}`);
@@ -143,7 +145,7 @@ async function runStack(
   stack: Stack,
   view: ProgressView,
   interruption: Interruption,
-  { deadlineMinutes = 60, onEvent, preview }: FleetOptions,
+  { deadlineMinutes = 60, onEvent, preview, topology }: FleetOptions & { topology: Topology },
 ): Promise<StackResult> {
   const { name } = member;
   const startedMs = Date.now();
@@ -155,6 +157,7 @@ async function runStack(
   const progress = view.stacks.get(name)!;
   const observe = (): string => renderActivity(progress, Date.now());
   const deadline = new Deadline(name, deadlineMinutes * 60_000, interruption.signal, observe);
+  const zones = new ZoneAttempts(member, topology.clusters[name]!);
   try {
     const common = {
       onEvent: (event: EngineEvent) => {
@@ -168,8 +171,8 @@ async function runStack(
       if (verb !== "preview") await recoverPending(stack, say);
       if (verb === "preview") {
         await stack.preview({ ...common, policyPacks: preview?.policyPacks, refresh: preview?.refresh });
-      } else if (verb === "up") await stack.up(common);
-      else await stack.destroy(common);
+      } else if (verb === "down") await stack.destroy(common);
+      else await upInSomeZone(() => stack.up(common), view, zones, name, deadline.signal);
     });
     return finish({ outcome: isUnchanged(progress.changes) ? "unchanged" : "changed" });
   } catch (error) {
@@ -181,12 +184,35 @@ async function runStack(
       });
     }
     if (interruption.requested) return finish({ outcome: "cancelled", errors: ["interrupted before it was done"] });
-    const told = progress.diagnostics.filter(({ severity }) => severity === "error").map(renderDiagnostic);
-    return finish(failureOf("failed", member, error, told));
+    return finish(failureOf("failed", member, error, errorsOf(progress), (node) => zones.tried(node)));
   } finally {
     deadline.dispose();
   }
 }
+
+/** Runs the engine again for machines that one availability domain has no host for, while there is another one to try. */
+async function upInSomeZone(
+  up: () => Promise<unknown>,
+  view: ProgressView,
+  zones: ZoneAttempts,
+  name: string,
+  stop: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    try {
+      await withOnce(zones.once, up);
+      return;
+    } catch (error) {
+      const lines = stop.aborted ? [] : zones.next(errorsOf(view.stacks.get(name)!));
+      if (lines.length === 0) throw error;
+      for (const line of lines) view.say(`[${name}] ${line}`);
+      view.again(name);
+    }
+  }
+}
+
+const errorsOf = ({ diagnostics }: StackProgress): Diagnostic[] =>
+  diagnostics.filter(({ severity }) => severity === "error");
 
 interface Ending {
   outcome: Outcome;
@@ -194,9 +220,17 @@ interface Ending {
   remedy?: string;
 }
 
-function failureOf(outcome: Outcome, { name }: Member, error: unknown, told: string[] = []): Ending {
-  const errors = told.length > 0 ? told : errorLines(error);
-  return { outcome, errors, remedy: error instanceof UserError ? error.remedy : remedyFor(errors, name) };
+function failureOf(
+  outcome: Outcome,
+  member: Member,
+  error: unknown,
+  told: Diagnostic[] = [],
+  triedZones?: (node: string) => number | undefined,
+): Ending {
+  if (told.length > 0 && !(error instanceof UserError))
+    return { outcome, ...failureOfDiagnostics(told, member, triedZones) };
+  const errors = errorLines(error);
+  return { outcome, errors, remedy: error instanceof UserError ? error.remedy : remedyFor(errors, member.name) };
 }
 
 function endWith(view: ProgressView, verb: Verb, member: Member, milliseconds: number, ending: Ending): StackResult {

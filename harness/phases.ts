@@ -30,8 +30,14 @@ export function nameOf(urn: string): string {
   return partsOf(urn).name;
 }
 
-function partsOf(urn: string): { parents: string[]; name: string } {
+/** Type token of a resource: the last of those in its URN. */
+export function typeOf(urn: string): string {
+  return partsOf(urn).type;
+}
+
+function partsOf(urn: string): { parents: string[]; type: string; name: string } {
   // urn:pulumi:<stack>::<project>::<parent type>$<type>::<name>; only the name may contain "::" again.
   const [, , types = "", ...name] = urn.split("::");
-  return { parents: types.split("$").slice(0, -1), name: name.join("::") || urn };
+  const all = types.split("$");
+  return { parents: all.slice(0, -1), type: all.at(-1) ?? "", name: name.join("::") || urn };
 }

@@ -67,6 +67,12 @@ export class ProgressView {
     if (!this.live) this.say(renderPlainLine(name, step));
   }
 
+  /** The stack is tried anew: what was complained of counts no more. */
+  again(name: string): void {
+    this.of(name).diagnostics = [];
+    this.complained.delete(name);
+  }
+
   end(name: string, state: StackState, words: string): void {
     const progress = this.of(name);
     progress.endedMs = Date.now();

@@ -61,6 +61,12 @@ export const ASSIGNED_RANGES: Partial<Record<CloudName, { within: string; prefix
   "equinix-metal": { within: "10.0.0.0/8", prefixes: [25, 26, 27, 28], what: "a /25 to /28 of 10.0.0.0/8" },
 };
 
+/** Oracle's places with three availability domains; all others have one (docs.oracle.com, "Regions and Availability Domains"). */
+const THREE_DOMAINS = ["us-ashburn-1", "us-phoenix-1", "eu-frankfurt-1", "uk-london-1"];
+
+/** How many availability domains a place of Oracle's has. */
+export const availabilityDomainsOf = (place: string): number => (THREE_DOMAINS.includes(place) ? 3 : 1);
+
 /** How a zone of a place is written. */
 export const ZONES: Partial<Record<CloudName, (place: string) => { pattern: RegExp; as: string }>> = {
   aws: (place) => ({ pattern: new RegExp(`^${escape(place)}[a-z]$`), as: `${place}a` }),
@@ -69,7 +75,7 @@ export const ZONES: Partial<Record<CloudName, (place: string) => { pattern: RegE
     // The oldest places leave their number out.
     const short = upper.replace(/-1$/, "").replace("US-PHOENIX", "PHX");
     return {
-      pattern: new RegExp(`^[^:]+:(${escape(upper)}|${escape(short)})-AD-[1-3]$`),
+      pattern: new RegExp(`^[^:]+:(${escape(upper)}|${escape(short)})-AD-[1-${availabilityDomainsOf(place)}]$`),
       as: `<prefix>:${short}-AD-1`,
     };
   },

@@ -64,13 +64,23 @@ export async function startDaemon(): Promise<void> {
   );
 }
 
-/** Ends the daemon by its process id and waits until it is gone. */
+/**
+ * Ends the daemon by its process id and waits until it is gone.
+ *
+ * @throws UserError when not even SIGKILL ends it.
+ */
 export async function stopDaemon(): Promise<void> {
   const pid = daemonPid();
   if (pid !== undefined) {
     process.kill(pid, "SIGTERM");
     const deadline = Date.now() + STOP_DEADLINE_SECONDS * 1000;
     while (daemonPid() !== undefined) {
+      if (Date.now() > deadline + STOP_DEADLINE_SECONDS * 1000) {
+        throw new UserError(
+          `the emulated clouds (process ${pid}) still run ${2 * STOP_DEADLINE_SECONDS} s after they were told to end`,
+          `see what keeps them (cat /proc/${pid}/wchan /proc/${pid}/status), then run it again`,
+        );
+      }
       if (Date.now() > deadline) process.kill(pid, "SIGKILL");
       await sleep(100);
     }

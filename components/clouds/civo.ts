@@ -111,7 +111,8 @@ function createMachine(
       publicIpRequired: "create",
       tags: tagListOf(args.cluster),
     },
-    machineOptions(args, node, ["template", "script"], opts),
+    // Civo fills in `reverseDns`, and its provider would take that away again at every up.
+    machineOptions(args, node, ["template", "script", "reverseDns"], opts),
   );
 }
 

@@ -4,6 +4,7 @@ import * as identity from "@pulumi/oci/identity";
 import { Provider } from "@pulumi/oci/provider";
 import type * as pulumi from "@pulumi/pulumi";
 import type { FirewallProfile } from "../../plan/firewall";
+import { onceOf } from "../../plan/once";
 import type { ClusterPlan, NodePlan, PortRule } from "../../plan/types";
 import {
   accountOf,
@@ -31,11 +32,11 @@ export function createOci(args: CloudArgs, parent: pulumi.Resource): Machine[] {
     createFirewall(cluster, profile, name, network.vcn.id, opts),
   );
   const image = findImage(cluster, opts);
-  const zone = findZone(cluster, opts);
+  const zoneOf = findZones(cluster, opts);
   return createMachines(args, (node, userData) => {
     const address = node.staticAddress ? createAddress(cluster, node, network.subnet.id, opts) : undefined;
     const machine = createMachine(args, node, opts, {
-      availabilityDomain: node.zone ?? zone,
+      availabilityDomain: node.zone ?? zoneOf(node),
       image,
       userData: base64(userData(address?.public.ipAddress)),
       vnic: {
@@ -142,10 +143,16 @@ function findImage(cluster: ClusterPlan, opts: pulumi.InvokeOptions): pulumi.Out
 
 // machines
 
-/** The place's first availability domain; a node's `zone` chooses another where that one has no capacity. */
-function findZone(cluster: ClusterPlan, opts: pulumi.InvokeOptions): pulumi.Output<string> {
+/**
+ * The place's first availability domain for a node that names none. Where that one has no host free, the harness has the
+ * next one tried, for a machine that is yet to be made (plan/once.ts): a program cannot catch a failed creation.
+ */
+function findZones(cluster: ClusterPlan, opts: pulumi.InvokeOptions): (node: NodePlan) => pulumi.Output<string> {
   const found = identity.getAvailabilityDomainsOutput({ compartmentId: accountOf(cluster) }, opts);
-  return found.availabilityDomains.apply((domains) => domains[0]?.name ?? "");
+  return (node) => {
+    const { zoneAttempt = 0 } = onceOf(node, process.env);
+    return found.availabilityDomains.apply((domains) => domains[zoneAttempt % domains.length]?.name ?? "");
+  };
 }
 
 interface MachineInputs {
@@ -178,7 +185,13 @@ function createMachine(
       isPvEncryptionInTransitEnabled: true,
       freeformTags: tagsOf(args.cluster, node.name),
     },
-    machineOptions(args, node, ["sourceDetails.sourceId", "metadata"], opts),
+    machineOptions(
+      args,
+      node,
+      // A machine that exists stays in its availability domain, whichever would be the first choice now.
+      ["sourceDetails.sourceId", "metadata", ...(node.zone ? [] : ["availabilityDomain"])],
+      opts,
+    ),
   );
 }
 

@@ -197,6 +197,7 @@ function instanceKind(cloud: Cloud): CloudKind {
 
   return {
     nameInput: "hostname",
+    notComputed: ["reverseDns", "notes", "sshkeyId"],
     // Everything else is an update; most of it changes nothing in the machine.
     replaceOn: ["hostname", "region"],
     computed: COMPUTED,
@@ -258,7 +259,8 @@ function instanceKind(cloud: Cloud): CloudKind {
         ...reach(cloud, object),
       });
       return {
-        ...{ initialUser: "civo", publicIpRequired: "create", reverseDns: "", notes: "", firewallId: "" },
+        // Civo takes the hostname for the reverse name when none is given.
+        ...{ initialUser: "civo", publicIpRequired: "create", reverseDns: inputs.hostname, notes: "", firewallId: "" },
         ...inputs,
         ...{
           ...size,

@@ -13,6 +13,7 @@ import {
   type ResourceKind,
 } from "../plugins/contract";
 import { Fleet, type Reach } from "./fleet";
+import { diffWithFilled } from "./filled";
 import { takeAddress } from "./network";
 import type { CloudObject, Store } from "./store";
 import { text } from "../plugins/text";
@@ -30,6 +31,11 @@ export interface CloudKind extends Pick<ResourceKind, "required" | "replaceOn" |
   check?(inputs: Props, context: ResourceContext): Failure[];
   /** Outputs that the provider itself marks as secret. */
   secretOutputs?: string[];
+  /**
+   * Inputs that may be left out and are not computed, in the provider's schema: what the cloud fills in there of its own
+   * is a difference for the provider, at every preview, until the program gives or ignores it.
+   */
+  notComputed?: string[];
   newId(inputs: Props, context: ResourceContext): string;
   /**
    * Makes what is behind the object and returns what the cloud computes. May run twice for one object (killed in
@@ -127,7 +133,16 @@ export class Cloud {
       Object.entries(kinds).map(([type, kind]) => [type, this.resource(type, kind)]),
     );
     const acknowledge = (urn: string, id?: string): void => this.store.acknowledge(this.name, urn, id);
-    return { name: this.name, version, nature: "emulated", resources, acknowledge, ...rest };
+    const functions = Object.fromEntries(
+      Object.entries(rest.functions ?? {}).map(([token, ask]): [string, typeof ask] => [
+        token,
+        async (args, config) => {
+          this.store.assertNoFault(this.name, token, "invoke", "", args);
+          return ask(args, config);
+        },
+      ]),
+    );
+    return { name: this.name, version, nature: "emulated", resources, acknowledge, ...rest, functions };
   }
 
   private resource(type: string, kind: CloudKind): ResourceKind {
@@ -139,12 +154,14 @@ export class Cloud {
       computed,
       check: (context, news, olds) => this.check(kind, context, news, olds),
       create: (context, inputs) => this.create(type, kind, resource, context, inputs),
-      read: (_context, id, inputs) => Promise.resolve(this.read(type, kind, id, inputs)),
-      delete: (context, id) => this.delete(type, kind, id, context.signal),
+      read: (context, id, inputs) => Promise.resolve(this.read(type, kind, context, id, inputs)),
+      delete: (context, id) => this.delete(type, kind, context, id),
     };
+    const { notComputed } = kind;
+    if (notComputed) resource.diff = (_context, _id, olds, news) => diffWithFilled(notComputed, resource, olds, news);
     if (kind.update) {
       resource.update = async (context, id, _olds, news) => {
-        this.store.assertNoFault(this.name, type, "update");
+        this.store.assertNoFault(this.name, type, "update", context.name, news);
         const object = this.need(type, id, () => new Error(`${type} ${id} does not exist any more; run a refresh`));
         return this.change(kind, object, context, news);
       };
@@ -189,10 +206,10 @@ export class Cloud {
     context: ResourceContext,
     inputs: Props,
   ): Promise<{ id: string; outputs: Props }> {
-    this.store.assertNoFault(this.name, type, "create");
+    this.store.assertNoFault(this.name, type, "create", context.name, inputs);
     let object = this.store.leftBehind(this.name, context.urn);
     if (object && listDifferences(object.inputs, inputs, resource).some((difference) => difference.replace)) {
-      await this.delete(type, kind, object.id, context.signal);
+      await this.delete(type, kind, context, object.id);
       object = undefined;
     }
     if (object?.complete) return { id: object.id, outputs: await this.change(kind, object, context, inputs) };
@@ -244,8 +261,14 @@ export class Cloud {
     return outputsOf(kind, object);
   }
 
-  private read(type: string, kind: CloudKind, id: string, olds: Props): { inputs: Props; outputs: Props } | undefined {
-    this.store.assertNoFault(this.name, type, "read");
+  private read(
+    type: string,
+    kind: CloudKind,
+    context: ResourceContext,
+    id: string,
+    olds: Props,
+  ): { inputs: Props; outputs: Props } | undefined {
+    this.store.assertNoFault(this.name, type, "read", context.name, olds);
     const object = this.get(type, id);
     if (!object?.complete) return undefined;
     Object.assign(object.computed, kind.observe?.(object));
@@ -255,8 +278,8 @@ export class Cloud {
     return { inputs: Object.fromEntries(inputs) as Props, outputs: outputsOf(kind, object) };
   }
 
-  private async delete(type: string, kind: CloudKind, id: string, signal: AbortSignal): Promise<void> {
-    this.store.assertNoFault(this.name, type, "delete");
+  private async delete(type: string, kind: CloudKind, { name, signal }: ResourceContext, id: string): Promise<void> {
+    this.store.assertNoFault(this.name, type, "delete", name);
     const deadline = Date.now() + (this.patient ? (this.options.deletePatienceSeconds ?? 60) : 0) * 1000;
     for (;;) {
       const object = this.get(type, id);

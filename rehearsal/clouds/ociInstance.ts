@@ -1,3 +1,4 @@
+import { availabilityDomainsOf } from "../../plan/networks";
 import type { Failure, Props, ResourceContext } from "../plugins/contract";
 import { isUnknown } from "../plugins/encoding";
 import { timestamp, type Cloud, type CloudKind } from "./cloud";
@@ -12,10 +13,11 @@ import { text } from "../plugins/text";
 /** Of keys and values of metadata and extendedMetadata together; user data counts in its base64 form. */
 const METADATA_LIMIT_BYTES = 32000;
 
-/** The three availability domains of the place; the prefix differs from tenancy to tenancy. */
+/** The availability domains of the place; the prefix differs from tenancy to tenancy. */
 export function availabilityDomains(config: Props): string[] {
-  const region = text(config.region ?? "us-ashburn-1").toUpperCase();
-  return [1, 2, 3].map((number) => `Emul:${region}-AD-${number}`);
+  const region = text(config.region ?? "us-ashburn-1");
+  const numbers = Array.from({ length: availabilityDomainsOf(region) }, (_none, at) => at + 1);
+  return numbers.map((number) => `Emul:${region.toUpperCase()}-AD-${number}`);
 }
 
 const COMPUTED = (

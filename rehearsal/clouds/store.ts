@@ -26,13 +26,17 @@ export interface CloudObject {
 /** A failure to be served instead of the next matching call. */
 export interface Fault {
   cloud: string;
-  /** Type token; every type when left out. */
+  /** Type token, for "invoke" the function's; every one when left out. */
   type?: string;
-  operation: "create" | "read" | "update" | "delete";
+  operation: "create" | "read" | "update" | "delete" | "invoke";
   /** The cloud's own words; see faults.ts. */
   message: string;
   /** How many calls fail. Default 1. */
   times?: number;
+  /** Only for the resource of this logical name. */
+  name?: string;
+  /** Only where the inputs have these values. */
+  where?: Props;
 }
 
 interface Content {
@@ -107,9 +111,14 @@ export class Store {
   }
 
   /** @throws the message of a fault that was asked for. */
-  assertNoFault(cloud: string, type: string, operation: Fault["operation"]): void {
+  assertNoFault(cloud: string, type: string, operation: Fault["operation"], name: string, inputs: Props = {}): void {
     const fault = this.faults.find(
-      (one) => one.cloud === cloud && one.operation === operation && (!one.type || one.type === type),
+      (one) =>
+        one.cloud === cloud &&
+        one.operation === operation &&
+        (!one.type || one.type === type) &&
+        (!one.name || one.name === name) &&
+        Object.entries(one.where ?? {}).every(([key, value]) => inputs[key] === value),
     );
     if (!fault) return;
     fault.times = (fault.times ?? 1) - 1;

@@ -135,7 +135,7 @@ describe("the store of the emulated clouds", () => {
     await expect(make()).rejects.toThrow("Plan is not available in the selected region");
     await expect(make()).rejects.toThrow("Plan is not available in the selected region");
     cloud.store.failNext(quotaExceeded("vultr"));
-    await expect(make()).rejects.toThrow("maximum number of active virtual machines");
+    await expect(make()).rejects.toThrow("maximum monthly fee limit");
     const made = await make();
     cloud.store.failNext({ cloud: "vultr", operation: "delete", message: "try again" });
     await expect(cloud.remove(made)).rejects.toThrow("try again");
