@@ -11,7 +11,7 @@ import { stateFolder } from "./folders";
 import { writeKubeconfigs } from "./kubeconfig";
 import { obtainManifests } from "./manifests";
 import { EXIT, renderReport, type ExitCode, type FleetReport } from "./report";
-import { runReview } from "./reviewRun";
+import { OWN_POLICY_PACK, runReview } from "./reviewRun";
 import { maskOutputs, runKubeconfigs, runOutputs, runStatus } from "./status";
 import { renderSummary } from "./summary";
 
@@ -19,6 +19,7 @@ interface PreviewFlags extends Flags {
   markdown?: boolean | string;
   touched?: string;
   policyPack: string[];
+  policies: boolean;
   refresh?: boolean;
 }
 
@@ -75,7 +76,8 @@ export function buildProgram(finish: (code: ExitCode) => void): Command {
   operation("preview", "show what up would change", (options, flags) => preview(options, flags as PreviewFlags))
     .option("--markdown [file]", "a comment for a pull request, on stdout or in a file")
     .option("--touched <commit>", "with --markdown: only stacks that the change since this commit or branch touches")
-    .option("--policy-pack <folder>", "check by this policy pack (repeatable)", collect, [])
+    .option("--policy-pack <folder>", "check by this policy pack, too (repeatable)", collect, [])
+    .option("--no-policies", "with --markdown: leave the project's own policy pack out")
     .option("--refresh", "ask the clouds first what there is, so that drift shows");
   operation("down", "take stacks down, the broker last", runDown);
   verb("status", "clusters, nodes, tunnels and database pods", showStatus).option(
@@ -129,12 +131,13 @@ export function reportError(error: unknown): ExitCode {
 
 /** A comment for reviewers instead of, or with a file's name beside, the report. */
 async function preview(options: FleetOptions, flags: PreviewFlags): Promise<FleetReport | ExitCode> {
-  const { markdown, touched, policyPack: policyPacks, refresh } = flags;
+  const { markdown, touched, policyPack, policies, refresh } = flags;
   if (!markdown) {
     if (touched !== undefined)
       throw new UserError("--touched goes with --markdown.", "Add --markdown, or name the stacks with --stack.");
-    return runPreview({ ...options, preview: { policyPacks, refresh } });
+    return runPreview({ ...options, preview: { policyPacks: policyPack, refresh } });
   }
+  const policyPacks = [...(policies ? [OWN_POLICY_PACK] : []), ...policyPack];
   const review = await runReview({ ...options, touched, preview: { policyPacks, refresh, withoutBroker: true } });
   if (markdown === true) process.stdout.write(review.markdown);
   else writeFileSync(markdown, review.markdown);

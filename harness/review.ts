@@ -1,5 +1,6 @@
 /** What reviewers of a change want to know of one stack, gathered from the engine's events; every text in it is masked. */
 import type { EngineEvent } from "@pulumi/pulumi/automation";
+import { WARNING_MARK } from "../plan/check";
 import { diagnosticOf } from "./diagnostics";
 import { nameOf } from "./phases";
 import { stateOf } from "./reviewState";
@@ -104,7 +105,8 @@ export function takeEvent(review: StackReview, event: EngineEvent, known: string
   // Masked before it is cut to one line: the first half of a secret is one too.
   const said = event.diagnosticEvent;
   const diagnostic = said && diagnosticOf({ ...event, diagnosticEvent: { ...said, message: clean(said.message) } });
-  if (!diagnostic) return;
+  // The comment has the topology's warnings already, once for all stacks.
+  if (!diagnostic || diagnostic.message.startsWith(WARNING_MARK)) return;
   const remarks = diagnostic.severity === "error" ? review.errors : review.warnings;
   const remark = { resource: clean(diagnostic.resource), message: diagnostic.message };
   if (!remarks.some(({ message }) => message === remark.message)) remarks.push(remark);

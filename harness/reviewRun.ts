@@ -1,21 +1,26 @@
 /** `preview --markdown`: the fleet's preview, told to reviewers. */
+import { basename, join } from "node:path";
+import { renderFinding, topologyWarnings } from "../plan/check";
 import { UserError } from "../plan/errors";
 import type { Topology } from "../plan/types";
 import { loadTopology, PROJECT_FOLDER } from "../stacks/topology";
 import { runPreview, type FleetOptions } from "./fleet";
-import { renderMarkdown, type CostChange, type ReviewDocument } from "./markdown";
+import { renderMarkdown } from "./markdown";
 import { membersOf, planSelection, type Member } from "./members";
 import { EXIT, type FleetReport } from "./report";
 import { readTopologyAt } from "./reviewBase";
+import { planCostChange } from "./reviewCost";
+import type { LeavingStack, ReviewDocument } from "./reviewDocument";
 import { newReview, takeEvent, type StackReview } from "./review";
 import { cleanText, secretsOf } from "./reviewText";
 import { planTouched, readAncestor, readChangedFiles } from "./reviewTouched";
 
+/** The policy pack that the project brings. */
+export const OWN_POLICY_PACK = join(PROJECT_FOLDER, "policy");
+
 export interface ReviewOptions extends FleetOptions {
   /** Only stacks that the change since this commit or branch touches. */
   touched?: string;
-  /** A stack's estimated cost a month in US dollars; `undefined` where no price is known. Default: no cost is shown. */
-  costOf?: (topology: Topology, stack: string) => number | undefined;
 }
 
 export interface ReviewResult {
@@ -44,26 +49,58 @@ export async function runReview(options: ReviewOptions = {}): Promise<ReviewResu
   const { world } = topology;
   const members = membersOf(topology);
   const ancestor = options.touched === undefined ? undefined : await readAncestor(PROJECT_FOLDER, options.touched);
+  const base = ancestor === undefined ? undefined : await readTopologyAt(PROJECT_FOLDER, ancestor);
   const { chosen, scope } = await choose(members, options.stacks, ancestor);
-  if (chosen.length === 0) {
-    return { markdown: renderMarkdown({ world, stacks: [], scope, withDrift, known }), exitCode: EXIT.ok };
-  }
-  const reviews = new Map<string, StackReview>(chosen.map(({ name }) => [name, newReview(name)]));
+  const common = {
+    world,
+    scope,
+    withDrift,
+    known,
+    cost: planCostChange(topology, base),
+    ...planLeaving(topology, base),
+  };
+  if (chosen.length === 0) return { markdown: renderMarkdown({ ...common, stacks: [] }), exitCode: EXIT.ok };
+  const names = chosen.map(({ name }) => name);
+  const reviews = new Map<string, StackReview>(names.map((name) => [name, newReview(name)]));
   const report = await runPreview({
     ...options,
     topology,
-    stacks: chosen.map(({ name }) => name),
+    stacks: names,
     onEvent: (stack, event) => takeEvent(reviews.get(stack)!, event, known),
   });
-  const costs = await readCosts(options.costOf, topology, report, ancestor);
   const stacks = report.stacks.map(({ name, outcome, errors, remedy }) => {
     const member = members.find((one) => one.name === name)!;
     const said = { errors: errors.map((line) => cleanText(line, known)), remedy: remedy && cleanText(remedy, known) };
-    return { member, outcome, ...said, review: reviews.get(name)!, cost: costs.get(name) };
+    return { member, outcome, ...said, review: reviews.get(name)! };
   });
-  const engine = `real pulumi ${report.engine.version}`;
-  const markdown = renderMarkdown({ world, engine, stacks, scope, withDrift, known });
+  const markdown = renderMarkdown({
+    ...common,
+    engine: `real pulumi ${report.engine.version}`,
+    stacks,
+    planWarnings: planWarnings(topology, base, names, known),
+    policyPacks: (options.preview?.policyPacks ?? []).map((folder) => basename(folder)),
+  });
   return { markdown, report, exitCode: report.exitCode };
+}
+
+/** Stacks of the fleet before that the fleet after does not have. */
+function planLeaving(topology: Topology, base: Topology | undefined): { leaving: LeavingStack[] } {
+  const gone = Object.entries(base?.clusters ?? {}).filter(([name]) => !Object.hasOwn(topology.clusters, name));
+  return { leaving: gone.map(([name, { cloud, place }]) => ({ name, cloud, place })) };
+}
+
+/** What the topology warns of, told apart by whether it did so before the change; all of it is new where that is not known. */
+function planWarnings(
+  topology: Topology,
+  base: Topology | undefined,
+  stacks: string[],
+  known: string[],
+): ReviewDocument["planWarnings"] {
+  const standing = new Set(base ? topologyWarnings(base).map(renderFinding) : []);
+  return topologyWarnings(topology, stacks).map((finding) => {
+    const text = renderFinding(finding);
+    return { text: cleanText(text, known), isNew: !standing.has(text) };
+  });
 }
 
 async function choose(
@@ -75,25 +112,6 @@ async function choose(
   if (ancestor === undefined) return { chosen: asked };
   const { stacks, why } = planTouched(await readChangedFiles(PROJECT_FOLDER, ancestor), members);
   return { chosen: asked.filter(({ name }) => stacks.includes(name)), scope: why };
-}
-
-/** What the stacks cost, and cost before the change where that can be known. */
-async function readCosts(
-  costOf: ReviewOptions["costOf"],
-  topology: Topology,
-  { stacks }: FleetReport,
-  ancestor: string | undefined,
-): Promise<Map<string, CostChange>> {
-  const costs = new Map<string, CostChange>();
-  if (!costOf) return costs;
-  const base = ancestor === undefined ? undefined : await readTopologyAt(PROJECT_FOLDER, ancestor);
-  for (const { name } of stacks) {
-    const after = costOf(topology, name);
-    if (after === undefined) continue;
-    const before = base && (base.clusters[name] ? costOf(base, name) : 0);
-    costs.set(name, { before, after });
-  }
-  return costs;
 }
 
 /** Before the topology is known: emulated clouds are attached, real ones are plugins. */

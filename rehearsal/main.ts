@@ -36,10 +36,11 @@ async function main(): Promise<void> {
     .description("the whole fleet's preview on emulated clouds without machines, as a pull request's comment")
     .option("-s, --stack <name>", "only this stack (repeatable)", collect, [])
     .option("--touched <commit>", "only stacks that the change since this commit or branch touches")
-    .option("--policy-pack <folder>", "check by this policy pack (repeatable)", collect, [])
-    .action(async (options: { stack: string[]; touched?: string; policyPack: string[] }) => {
-      const { stack: stacks, touched, policyPack: policyPacks } = options;
-      process.exitCode = await previewOnly({ stacks, touched, policyPacks });
+    .option("--policy-pack <folder>", "check by this policy pack, too (repeatable)", collect, [])
+    .option("--no-policies", "leave the project's own policy pack out")
+    .action(async (options: { stack: string[]; touched?: string; policyPack: string[]; policies: boolean }) => {
+      const { stack: stacks, touched, policyPack: policyPacks, policies } = options;
+      process.exitCode = await previewOnly({ stacks, touched, policyPacks, policies });
     });
   program
     .command("status")

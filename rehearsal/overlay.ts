@@ -28,7 +28,8 @@ export function planOverlay(choices: OverlayChoices): Record<string, unknown> {
     // what package registries serve; live clouds use the newer one of the topology
     submariner: { version: VERSIONS.submariner, cableDriver: choices.cableDriver },
     database: { image: choices.databaseImage, standIn: choices.databaseStandIn },
-    clusters: {
+    // a change under review may take either out of the fleet
+    adjust: {
       ashburn: { account: "ocid1.compartment.oc1..emulated" },
       tokyo: {
         cloud: "equinix-metal",

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { chooseEngine } from "../harness/engine";
 import { prepareProject } from "../harness/project";
 import type { ExitCode } from "../harness/report";
-import { runReview } from "../harness/reviewRun";
+import { OWN_POLICY_PACK, runReview } from "../harness/reviewRun";
 import { PROJECT_FOLDER } from "../harness/topology";
 import { openBackend, openStacks } from "../harness/workspace";
 import { obtainArtifacts } from "./artifacts";
@@ -23,7 +23,10 @@ export interface PreviewOnlyOptions {
   stacks?: string[];
   /** Only stacks that the change since this commit or branch touches. */
   touched?: string;
+  /** Folders of policy packs to check by beside the project's own. */
   policyPacks?: string[];
+  /** Whether the project's own policy pack is asked; default true. */
+  policies?: boolean;
   /** Progress; default stderr. */
   say?: (line: string) => void;
 }
@@ -59,7 +62,8 @@ export async function previewOnly(options: PreviewOnlyOptions): Promise<ExitCode
     const engine = await chooseEngine({ obtainEngine, download: artifacts.source === "releases" });
     // Regions refer to the broker's stack, also when they alone are previewed.
     await openStacks(await openBackend(join(folder, "project"), engine), ["broker"]);
-    const { stacks, touched, policyPacks } = options;
+    const { stacks, touched, policies = true } = options;
+    const policyPacks = [...(policies ? [OWN_POLICY_PACK] : []), ...(options.policyPacks ?? [])];
     const review = await runReview({ stacks, touched, download: false, preview: { policyPacks, withoutBroker: true } });
     process.stdout.write(review.markdown);
     return review.exitCode;

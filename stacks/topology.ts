@@ -85,7 +85,8 @@ export const PROJECT_FOLDER = fs.existsSync(path.join(__dirname, "Pulumi.yaml"))
  * The whole fleet, the same from whichever stack it is read: every stack's file counts, not only the selected one's.
  *
  * @param folder where Pulumi.yaml and Pulumi.<stack>.yaml lie.
- * @param overlay path of a JSON file laid over everything else; default: the environment's ARCHIPELAGO_OVERLAY.
+ * @param overlay path of a JSON file laid over everything else; default: the environment's ARCHIPELAGO_OVERLAY. What it says
+ *   under `adjust` of a cluster holds only while there is such a cluster.
  * @throws UserError with every finding at once.
  */
 export function loadTopology(folder = PROJECT_FOLDER, overlay = process.env.ARCHIPELAGO_OVERLAY): Topology {
@@ -95,8 +96,15 @@ export function loadTopology(folder = PROJECT_FOLDER, overlay = process.env.ARCH
     const cluster = stack && readConfig(path.join(folder, file), "archipelago:cluster");
     if (stack && cluster) data = mergeData(data, { clusters: { [stack]: cluster } });
   }
-  if (overlay) data = mergeData(data, readOverlay(overlay));
+  if (overlay) data = layOver(data, readOverlay(overlay));
   return assertTopology(data);
+}
+
+/** `adjust` speaks of clusters by name, as far as they are there; the rest may make new ones. */
+function layOver(data: unknown, { adjust, ...rest }: Record<string, unknown>): unknown {
+  const known = Object((data as { clusters?: unknown }).clusters) as object;
+  const there = Object.entries(adjust ?? {}).filter(([name]) => Object.hasOwn(known, name));
+  return mergeData(mergeData(data, { clusters: Object.fromEntries(there) }), rest);
 }
 
 function readFleet(folder: string): unknown {
@@ -109,9 +117,9 @@ function readConfig(file: string, key: string): unknown {
   return document?.config?.[key];
 }
 
-function readOverlay(file: string): unknown {
+function readOverlay(file: string): Record<string, unknown> {
   const data = readFile(file, JSON.parse);
-  if (typeof data === "object" && data !== null && !Array.isArray(data)) return data;
+  if (typeof data === "object" && data !== null && !Array.isArray(data)) return data as Record<string, unknown>;
   throw new UserError(`${file}: not a JSON object.`, "Correct the file, or unset ARCHIPELAGO_OVERLAY.");
 }
 

@@ -1,7 +1,8 @@
 import type { EngineEvent } from "@pulumi/pulumi/automation";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { MARKER, renderCost, renderMarkdown, SIZE_LIMIT } from "../../harness/markdown";
+import { MARKER, renderMarkdown, SIZE_LIMIT } from "../../harness/markdown";
+import { WARNING_MARK } from "../../plan/check";
 import { markdownOf, policy, reviewed, said, step } from "./reviewEvents";
 
 describe("the comment", () => {
@@ -93,17 +94,58 @@ describe("the comment", () => {
     expect(text).toContain("1 stack without a result");
   });
 
-  it("shows the estimated cost of a stack and of all of them where it is known", () => {
-    const stacks = [reviewed([]), reviewed([], [], "london")];
-    stacks[0]!.cost = { before: 100, after: 130.5 };
-    stacks[1]!.cost = { before: 50, after: 40 };
-    const text = renderMarkdown({ world: "clouds", stacks });
-    expect(text).toContain("| +30.50 to 130.50 USD | to change |");
-    expect(text).toContain("Cost of these stacks: +20.50 to 170.50 USD");
-    expect(renderCost({ before: 3, after: 3 })).toBe("3.00 USD, as before");
-    expect(renderCost({ after: 3 })).toBe("3.00 USD");
-    expect(renderCost({ before: 3, after: Number.NaN })).toBe("unknown");
-    expect(renderCost(undefined)).toBe("unknown");
+  it("shows what each stack costs, what the whole fleet does, and for what that changes", () => {
+    const parts = [{ kind: "machine" as const, usd: 30.5 }];
+    const cost = {
+      stacks: [
+        { name: "oregon", before: 100, after: 130.5, unpriced: 0, parts },
+        { name: "london", before: 40, after: 40, unpriced: 1, parts: [] },
+      ],
+      total: { before: 140, after: 170.5, unpriced: 1 },
+      assumption: "list prices of 2026-11",
+    };
+    const text = renderMarkdown({ world: "clouds", stacks: [reviewed([]), reviewed([], [], "london")], cost });
+    expect(text).toContain("| result |\n");
+    expect(text).toContain("| 130.50 (**+30.50**) | to change |");
+    expect(text).toContain("| 40.00 + ? | to change |");
+    expect(text).toContain(
+      "A month of the whole fleet: about 170.50 USD, without what has no known price (1 thing), **30.50 more** than before (list prices of 2026-11).",
+    );
+    expect(text).toContain(
+      "<details><summary>Cost: what makes the difference</summary>\n\n- `oregon`: 100.00 → 130.50 USD (machine +30.50)\n\n</details>",
+    );
+  });
+
+  it("says of a stack that leaves the topology that nothing takes it down, before everything that is lost", () => {
+    const leaving = [{ name: "london", cloud: "civo", place: "LON1" }];
+    const stacks = [reviewed([step("delete", "oregon-server", { old: {} })])];
+    const text = renderMarkdown({ world: "clouds", stacks, leaving });
+    expect(text).toContain("1 to delete; 1 stack leaving the topology");
+    expect(text).toContain("- `london` (civo LON1): `./archipelago down --stack london`");
+    expect(text.indexOf("🛑 Leaving")).toBeLessThan(text.indexOf("🛑 oregon"));
+    expect(renderMarkdown({ world: "clouds", stacks: [], leaving })).toContain("🛑 Leaving the topology: 1 stack");
+  });
+
+  it("shows the topology's new warnings and folds those that were there before", () => {
+    const planWarnings = [
+      { text: "database.licensed: missing", isNew: false },
+      { text: "clusters.london.nodes: one gateway", isNew: true },
+    ];
+    const text = renderMarkdown({ world: "clouds", stacks: [reviewed([])], planWarnings });
+    expect(text).toContain("### ⚠️ Topology: doubtful\n\n- `clusters.london.nodes: one gateway`");
+    expect(text).toContain(
+      "<details><summary>Topology: 1 doubt, as before</summary>\n\n- `database.licensed: missing`",
+    );
+    expect(markdownOf([said(`${WARNING_MARK}database.licensed: missing`, "warning")])).not.toContain("licensed");
+  });
+
+  it.each([
+    [undefined, /shown\.<\/sub>/],
+    [[], /No policy pack was asked\./],
+    [["policy"], /Policy packs: policy: 1 finding\./],
+  ])("says at its foot which policy packs were asked: %j", (policyPacks, words) => {
+    const stacks = [reviewed([policy("no tags", "advisory")])];
+    expect(renderMarkdown({ world: "clouds", stacks, policyPacks })).toMatch(words);
   });
 
   it("tells once what several stacks warn of", () => {

@@ -1,7 +1,8 @@
 /** Engine events as tests of the comment need them. */
 import type { EngineEvent } from "@pulumi/pulumi/automation";
-import { renderMarkdown, type ReviewedStack } from "../../harness/markdown";
+import { renderMarkdown } from "../../harness/markdown";
 import { newReview, takeEvent, type StackReview } from "../../harness/review";
+import type { ReviewedStack } from "../../harness/reviewDocument";
 
 const TYPE = "aws:ec2/instance:Instance";
 const urn = (name: string, type = TYPE): string => `urn:pulumi:oregon::archipelago::${type}::${name}`;

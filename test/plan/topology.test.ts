@@ -36,6 +36,15 @@ describe("the topology of the tree", () => {
     expect(topology.upstreamDns).toEqual([]);
   });
 
+  test("is adjusted by the overlay where there is such a cluster, and given none by that", () => {
+    const adjust = { tokyo: { place: "jp-osa" }, nowhere: { place: "jp-osa" } };
+    write("overlay.json", JSON.stringify({ adjust }));
+    expect(load(path.join(folder, "overlay.json")).clusters.tokyo?.place).toBe("jp-osa");
+    expect(Object.keys(load(path.join(folder, "overlay.json")).clusters)).not.toContain("nowhere");
+    write("overlay.json", JSON.stringify({ adjust, clusters: { tokyo: { place: "jp-tyo-3" } } }));
+    expect(load(path.join(folder, "overlay.json")).clusters.tokyo?.place).toBe("jp-tyo-3");
+  });
+
   test("grows by a region with one stack file and no code", () => {
     write(
       "Pulumi.paris.yaml",

@@ -102,6 +102,14 @@ describe("workflows", () => {
     expect(emulated?.if).toContain("github.event.pull_request.head.repo.full_name != github.repository");
   });
 
+  test("every review, live or emulated, is of what the change touches, and leaves no policy out", () => {
+    for (const name of ["emulated", "live"]) {
+      const review = workflows["preview.yml"]!.jobs[name]!.steps.find((step) => step.name?.startsWith("preview on"))!;
+      expect(review.run).toMatch(/^\.\/(rehearse preview|archipelago preview --markdown \S+) --touched "\$BASE"/m);
+      expect(review.run).not.toContain("--no-policies");
+    }
+  });
+
   test("what runs for a fork with the right to write checks nothing out and takes nothing from its run", () => {
     const { comment } = workflows["preview-of-forks.yml"]!.jobs;
     expect(comment?.steps.filter(({ uses }) => uses)).toEqual([]);
@@ -128,7 +136,7 @@ describe("workflows", () => {
     const drift = workflows["drift.yml"]!;
     expect(drift.on.schedule).toEqual([{ cron: expect.stringMatching(/^\d+ \d+ \* \* \*$/) as string }]);
     expect(drift.concurrency?.group).not.toBe(workflows["deploy.yml"]!.concurrency?.group);
-    expect(JSON.stringify(drift.jobs.look)).toContain("--refresh --markdown");
+    expect(JSON.stringify(drift.jobs.look)).toContain("./archipelago preview --refresh --no-policies --markdown");
   });
 
   test.each(steps.filter(([, { uses }]) => uses && !uses.startsWith("./")))(
