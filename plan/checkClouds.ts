@@ -3,7 +3,9 @@ import { CLOUD_FACTS, isCloud } from "./clouds";
 import { ACCOUNTS, ADDRESS_QUOTA, ZONES } from "./networks";
 import { breaks, type RuleFinding } from "./rules";
 import type { ClusterShape } from "./shape";
-import { placesOf, sizeOf, sizesOf, TABLES_DATE } from "./tables";
+import { findNearest } from "./nearest";
+import { TABLE_DATE } from "./prices";
+import { defaultSize, findPlace, findSize, knownPlaces, knownSizes } from "./sizes";
 import { CLOUDS, type CloudName } from "./types";
 
 /** What kubeadm's preflight insists on. */
@@ -17,7 +19,7 @@ export function checkClouds(clusters: Record<string, ClusterShape>, world: strin
     const { cloud } = cluster;
     if (isCloud(cloud)) return checkCloud(name, { ...cluster, cloud }, world);
     const place = `clusters.${name}.cloud`;
-    const near = nearest(cloud, CLOUDS);
+    const near = findNearest(cloud, CLOUDS);
     const remedy = near ? `choose one of these; is ${near} meant?` : "choose one of these";
     return [breaks("cloud-unknown", place, cloud || "empty", CLOUDS.join(", "), remedy)];
   });
@@ -72,29 +74,29 @@ function checkPlace(at: string, { cloud, place }: Cluster): RuleFinding[] {
     const remedy = "name the region, location or metro";
     return [breaks("place-missing", `${at}.place`, "empty", `a place of ${label}`, remedy)];
   }
-  const known = placesOf(cloud);
-  if (known.has(place)) return [];
-  const allowed = `a place of ${label} as of ${TABLES_DATE}: ${[...known].join(", ")}`;
+  if (findPlace(cloud, place)) return [];
+  const known = knownPlaces(cloud);
+  const allowed = `a place of ${label} as of ${TABLE_DATE}: ${known.join(", ")}`;
   return [breaks("place-unknown", `${at}.place`, place, allowed, doubtful(place, known, "place-unknown"))];
 }
 
 function checkSizes(at: string, { cloud, nodes }: Cluster): RuleFinding[] {
-  const known = sizesOf(cloud);
   const { label } = CLOUD_FACTS[cloud];
   return Object.entries(nodes).flatMap(([key, node]): RuleFinding[] => {
     const place = `${at}.nodes.${key}.size`;
-    const size = sizeOf(cloud, node.size);
+    const size = findSize(cloud, node.size ?? defaultSize(cloud) ?? "");
     if (!size) {
       const value = node.size || "empty";
-      const allowed = `a size of ${label} in the table of ${TABLES_DATE} (plan/tables.ts)`;
-      return [breaks("size-unknown", place, value, allowed, doubtful(node.size ?? "", known.keys(), "size-unknown"))];
+      const allowed = `a size of ${label} in the table of ${TABLE_DATE} (plan/prices)`;
+      const remedy = doubtful(node.size ?? "", knownSizes(cloud), "size-unknown");
+      return [breaks("size-unknown", place, value, allowed, remedy)];
     }
     if (size.arm) {
       const remedy = "choose one with Intel's or AMD's processors";
       return [breaks("size-architecture", place, `${node.size}, which is Arm`, "amd64, as the images are", remedy)];
     }
-    if (node.role === "server" && (size.cpus < SERVER_CPUS || size.memoryGib < SERVER_MEMORY_GIB)) {
-      const value = `${node.size} (CPUs: ${size.cpus}, GiB: ${size.memoryGib}) for a server`;
+    if (node.role === "server" && (size.vcpus < SERVER_CPUS || size.memoryGib < SERVER_MEMORY_GIB)) {
+      const value = `${node.size} (CPUs: ${size.vcpus}, GiB: ${size.memoryGib}) for a server`;
       const allowed = `at least ${SERVER_CPUS} CPUs and 1.7 GB: kubeadm refuses less`;
       return [breaks("size-server", place, value, allowed, "choose a larger one")];
     }
@@ -157,31 +159,7 @@ function checkQuotas(clusters: Record<string, ClusterShape>): RuleFinding[] {
 }
 
 function doubtful(text: string, known: Iterable<string>, rule: string): string {
-  const near = nearest(text, known);
+  const near = findNearest(text, known);
   const meant = near ? `is ${near} meant? ` : "";
   return `${meant}if it is newer than the table, add ${rule} to \`accepted\``;
-}
-
-/** The known word that differs least, when it differs little. */
-function nearest(text: string, known: Iterable<string>): string | undefined {
-  let best: string | undefined;
-  let least = Math.min(3, Math.ceil(text.length / 3) + 1);
-  for (const word of known) {
-    const distance = editDistance(text.toLowerCase(), word.toLowerCase());
-    if (distance < least) [best, least] = [word, distance];
-  }
-  return best;
-}
-
-function editDistance(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= one.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= other.length; j++) {
-      const replaced = row[j - 1]! + (one[i - 1] === other[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[other.length]!;
 }

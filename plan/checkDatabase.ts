@@ -4,7 +4,7 @@ import { farPairs, type Metro, metroOf, ROUND_TRIP_LIMIT_MS } from "./distances"
 import { spreadReplicas } from "./replicas";
 import { breaks, type RuleFinding, type RuleId } from "./rules";
 import type { ClusterShape, FleetShape } from "./shape";
-import { sizeOf } from "./tables";
+import { defaultSize, findSize, rootDiskGib } from "./sizes";
 
 const FEWEST_REPLICAS = 3;
 const MOST_REPLICAS = 9;
@@ -99,7 +99,7 @@ function checkRoom({ replicas, storageGib, standIn }: FleetShape["database"], cl
     const held = spreadReplicas(nodes, replicas);
     return Object.entries(nodes).flatMap(([key, node]): RuleFinding[] => {
       const count = held.get(key)?.length ?? 0;
-      const size = isCloud(cloud) ? sizeOf(cloud, node.size) : undefined;
+      const size = findSize(cloud, node.size ?? defaultSize(cloud) ?? "");
       if (!size || count === 0) return [];
       const place = `clusters.${name}.nodes.${key}`;
       const remedy = "choose a larger size, or add workers";
@@ -107,14 +107,15 @@ function checkRoom({ replicas, storageGib, standIn }: FleetShape["database"], cl
       const others = NODE_REQUEST[node.role === "server" ? "server" : "worker"];
       const cpus = count * REPLICA_REQUEST.cpus + others.cpus;
       const memoryGib = count * REPLICA_REQUEST.memoryGib + others.memoryGib + SYSTEM_MEMORY_GIB;
-      if (cpus > size.cpus || memoryGib > size.memoryGib) {
-        const value = `${count} replicas on ${size.cpus} CPUs and ${size.memoryGib} GiB`;
+      if (cpus > size.vcpus || memoryGib > size.memoryGib) {
+        const value = `${count} replicas on ${size.vcpus} CPUs and ${size.memoryGib} GiB`;
         const allowed = `at least ${round(cpus)} CPUs and ${round(memoryGib)} GiB, or they stay Pending`;
         findings.push(breaks("database-room", place, value, allowed, remedy));
       }
       const diskGib = count * storageGib + SYSTEM_DISK_GIB;
-      if (diskGib > size.diskGib) {
-        const value = `${count} volumes of ${storageGib} GiB on a disk of ${size.diskGib} GiB`;
+      const rootGib = rootDiskGib(cloud, size);
+      if (diskGib > rootGib) {
+        const value = `${count} volumes of ${storageGib} GiB on a disk of ${rootGib} GiB`;
         const allowed = `a disk of ${diskGib} GiB, system and images included`;
         findings.push(breaks("database-disk", place, value, allowed, `${remedy}, or make storageGib smaller`));
       }

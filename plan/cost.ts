@@ -1,15 +1,8 @@
 /** What a fleet costs in a month, by the list prices of prices.ts. Pure. */
 import { CLOUD_FACTS } from "./clouds";
-import {
-  isChecked,
-  PRICES,
-  type CloudPrices,
-  type PlacePrice,
-  type Provenance,
-  type SizePrice,
-  TABLE_DATE,
-} from "./prices";
-import { findPlace, findSize, knownPlaces, knownSizes, renderNearest } from "./sizes";
+import { isChecked, PRICES, type CloudPrices, type Place, type Provenance, type Size, TABLE_DATE } from "./prices";
+import { renderNearest } from "./nearest";
+import { findPlace, findSize, knownPlaces, knownSizes } from "./sizes";
 import type { CloudName, ClusterPlan, Finding, NodePlan, Plan } from "./types";
 
 /** A month, as clouds count it that list prices by the hour. */
@@ -107,8 +100,8 @@ interface Site {
   place: string;
   insteadOf?: StackCost["insteadOf"];
   prices?: CloudPrices;
-  at?: PlacePrice;
-  sizes: Map<NodePlan, SizePrice | undefined>;
+  at?: Place;
+  sizes: Map<NodePlan, Size | undefined>;
   findings: Finding[];
 }
 
@@ -135,8 +128,24 @@ function locate(cluster: ClusterPlan, world: Plan["topology"]["world"]): Site {
       );
     }
     const sizes = new Map(cluster.nodes.map((node) => [node, findSize(cloud, nameOf(node))]));
+    if (at && at.machineFactor === undefined)
+      find(
+        "place",
+        place,
+        "a place whose prices are known",
+        "look them up and add them; the cloud's usual ones are taken",
+      );
     for (const [node, size] of sizes) {
-      if (size) continue;
+      if (size && isPriced(size)) continue;
+      if (size) {
+        find(
+          `nodes.${node.key}.size`,
+          size.name,
+          "a size whose price is known",
+          "look it up and add it to plan/prices",
+        );
+        continue;
+      }
       const allowed = `a size in the table of ${TABLE_DATE}: ${renderNearest(knownSizes(cloud), nameOf(node))}`;
       find(`nodes.${node.key}.size`, nameOf(node), allowed, "correct it, or add it and its price to plan/prices");
     }
@@ -147,7 +156,7 @@ function locate(cluster: ClusterPlan, world: Plan["topology"]["world"]): Site {
     find("cloud", cloud, "a cloud with a table in plan/prices", "add its table, or ask the one who bills it");
     return { cluster, cloud, place, sizes: new Map(), findings };
   }
-  if (!own.ended) return site(cloud, place, (node) => node.size ?? own.defaultSize);
+  if (!own.ended) return site(cloud, place, (node) => node.size);
   const { on, instead } = own.ended;
   if (world === "clouds") {
     const remedy = CLOUD_FACTS[cloud].ended?.remedy ?? "choose another cloud";
@@ -160,6 +169,8 @@ function locate(cluster: ClusterPlan, world: Plan["topology"]["world"]): Site {
     insteadOf: { cloud, place, endedOn: on },
   });
 }
+
+const isPriced = ({ usdPerHour, usdPerMonth }: Size): boolean => usdPerHour !== undefined || usdPerMonth !== undefined;
 
 const sentGb = (site: Site, egressGbPerPair: number): number => site.cluster.peers.length * egressGbPerPair;
 
@@ -186,12 +197,12 @@ function priceStack(site: Site, egressGbPerPair: number, billable: number): Stac
   const placed = (figure: Provenance): Provenance[] => (at && differ ? [figure, at.provenance] : [figure]);
 
   if (prices) {
-    const { machineFactor, diskFactor, egressUsdPerGb } = at ?? { machineFactor: 1, diskFactor: 1 };
+    const { machineFactor = 1, diskFactor = 1, egressUsdPerGb } = at ?? {};
     for (const [node, size] of site.sizes) {
       if (!size) continue;
       const month = size.usdPerMonth ?? (size.usdPerHour ?? 0) * HOURS_PER_MONTH;
       const shape = `${size.name}, ${size.vcpus} vCPUs, ${size.memoryGib} GiB`;
-      add("machine", shape, month * machineFactor, placed(size.provenance), node.name);
+      if (isPriced(size)) add("machine", shape, month * machineFactor, placed(size.provenance), node.name);
       if (size.diskGib !== undefined)
         add("disk", `${size.diskGib} GiB, come with the machine`, 0, [size.provenance], node.name);
       else if (prices.disk && prices.bootDiskGib) {

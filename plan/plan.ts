@@ -2,6 +2,7 @@
 import { addressAt } from "./cidr";
 import { planFirewall } from "./firewall";
 import { spreadReplicas } from "./replicas";
+import { defaultSize } from "./sizes";
 import type { ClusterPlan, ClusterSpec, NodePlan, PeerPlan, Plan, Topology } from "./types";
 
 /** Offset of CoreDNS in a service CIDR: kubeadm always gives it the tenth address. */
@@ -74,7 +75,7 @@ function planNodes(cluster: string, spec: ClusterSpec, replicas: number): NodePl
       role: node.role,
       gateway,
       staticAddress: gateway || node.role === "server",
-      size: node.size,
+      size: node.size ?? defaultSize(spec.cloud) ?? "",
       zone: node.zone,
       replicas: held.get(key) ?? [],
     };

@@ -1,4 +1,4 @@
-/** What the clouds ask for: list prices in USD, each with where it comes from and how far it can be believed. Data, no rules. */
+/** What the clouds sell, and where, and what they ask for it: the one table. Data, no rules; each figure with where it comes from. */
 import { AWS } from "./prices/aws";
 import { CIVO } from "./prices/civo";
 import { EQUINIX_METAL } from "./prices/equinixMetal";
@@ -7,7 +7,10 @@ import { OCI } from "./prices/oci";
 import { VULTR } from "./prices/vultr";
 import type { CloudName } from "./types";
 
-/** Month in which these tables were put together; each figure's own month stands in its provenance. */
+/**
+ * Month in which these tables were put together; each figure's own month stands in its provenance. What is newer is admitted
+ * by the topology's `accepted`.
+ */
 export const TABLE_DATE = "2026-11";
 
 /** Where a figure is published, and whether and when a copy of that publication was read. */
@@ -18,16 +21,23 @@ export type Provenance = { source: string } & (
       /** Which copy. */
       copy: string;
     }
-  | { from: "memory, unverified" | "an undated copy, unverified" }
+  | {
+      from: "memory, unverified" | "an undated copy, unverified";
+      /** Which copy, where it is worth finding again. */
+      copy?: string;
+    }
 );
 
 /** An instance size, by the name the cloud gives it. */
-export interface SizePrice {
+export interface Size {
   name: string;
+  /** Threads, as Kubernetes counts them. */
   vcpus: number;
   memoryGib: number;
-  /** Disk that comes with it and costs nothing more. Unset: the disk is billed by itself. */
+  /** Root disk that comes with it and costs nothing more. Unset: the disk is billed by itself, see `bootDiskGib`. */
   diskGib?: number;
+  /** Machine images are amd64: it is here to be refused by its name. */
+  arm?: true;
   /** Traffic out that comes with it, GB a month. */
   includedGb?: number;
   /** As the cloud lists it: a month's price where it caps the hours, otherwise an hour's. Neither: no price is known. */
@@ -36,12 +46,13 @@ export interface SizePrice {
   provenance: Provenance;
 }
 
-export interface PlacePrice {
+/** A region, location or metro. */
+export interface Place {
   name: string;
-  /** Machines cost this many times the size's price. */
-  machineFactor: number;
+  /** Machines cost this many times the size's price. Unset: not known; the cloud's usual price is taken. */
+  machineFactor?: number;
   /** Block storage costs this many times the cloud's price. */
-  diskFactor: number;
+  diskFactor?: number;
   /** Traffic out to the internet beyond what is free. Unset: the cloud's usual price. */
   egressUsdPerGb?: number;
   provenance: Provenance;
@@ -53,10 +64,12 @@ export interface Figure {
 }
 
 export interface CloudPrices {
-  /** The size an adapter takes when the topology names none. */
+  /** What a node without `size` is made of. */
   defaultSize: string;
-  sizes: SizePrice[];
-  places: PlacePrice[];
+  sizes: Size[];
+  places: Place[];
+  /** Where the names, cores and memory of the sizes, and the names of the places, were read. */
+  lists: { sizes: Provenance; places: Provenance };
   /** Size of the disk the adapter orders, where it is billed by itself. */
   bootDiskGib?: number;
   /** A GiB of that disk for a month. */

@@ -1,60 +1,44 @@
-/** Sizes and places that exist, as far as the price tables know (see TABLE_DATE in prices.ts). */
-import { PRICES, type PlacePrice, type SizePrice } from "./prices";
+/** Looks things up in the table of sizes and places (prices.ts). */
+import { PRICES, type Place, type Size } from "./prices";
 import type { CloudName } from "./types";
 
 /** Names of the instance sizes in a cloud's table; empty for a cloud without one. */
-export function knownSizes(cloud: string): string[] {
-  return pricesOf(cloud)?.sizes.map(({ name }) => name) ?? [];
-}
+export const knownSizes = (cloud: string): string[] => [...tableOf(cloud).sizes.keys()];
 
 /** Names of the regions, locations or metros in a cloud's table; empty for a cloud without one. */
-export function knownPlaces(cloud: string): string[] {
-  return pricesOf(cloud)?.places.map(({ name }) => name) ?? [];
-}
+export const knownPlaces = (cloud: string): string[] => [...tableOf(cloud).places.keys()];
 
-/** The size a cloud's adapter takes when the topology names none. */
-export function defaultSize(cloud: string): string | undefined {
-  return pricesOf(cloud)?.defaultSize;
-}
+/** What a node without `size` is made of; `undefined` for a cloud whose machines are not ours to make. */
+export const defaultSize = (cloud: string): string | undefined => pricesOf(cloud)?.defaultSize;
 
 /** A size's row. */
-export function findSize(cloud: string, name: string): SizePrice | undefined {
-  return pricesOf(cloud)?.sizes.find((size) => size.name === name);
-}
+export const findSize = (cloud: string, name: string): Size | undefined => tableOf(cloud).sizes.get(name);
 
 /** A place's row. */
-export function findPlace(cloud: string, name: string): PlacePrice | undefined {
-  return pricesOf(cloud)?.places.find((place) => place.name === name);
-}
+export const findPlace = (cloud: string, name: string): Place | undefined => tableOf(cloud).places.get(name);
 
-/**
- * Words for what is allowed: the known names most like the wanted one, and how many more there are.
- *
- * @param count how many names to spell out.
- */
-export function renderNearest(names: string[], wanted: string, count = 8): string {
-  const near = names
-    .map((name) => ({ name, distance: editDistance(name.toLowerCase(), wanted.toLowerCase()) }))
-    .sort((left, right) => left.distance - right.distance)
-    .slice(0, count)
-    .map(({ name }) => name);
-  const more = names.length - near.length;
-  return more > 0 ? `${near.join(", ")} or one of ${more} more` : near.join(", ");
-}
+/** The root disk that an adapter orders where disks are billed by themselves. */
+export const bootDiskGib = (cloud: string): number | undefined => pricesOf(cloud)?.bootDiskGib;
 
-/** How many letters must be added, dropped or changed to come from one word to the other. */
-function editDistance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (const [index, letter] of [...from].entries()) {
-    const next = [index + 1];
-    for (let column = 1; column <= to.length; column++) {
-      const changed = (row[column - 1] ?? 0) + (letter === to[column - 1] ? 0 : 1);
-      next.push(Math.min(changed, (row[column] ?? 0) + 1, (next[column - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[to.length] ?? 0;
-}
+/** Root disk of a machine of this size. */
+export const rootDiskGib = (cloud: string, size: Size): number => size.diskGib ?? bootDiskGib(cloud) ?? 0;
 
 // Own keys only: a cloud called "constructor" has no table.
 const pricesOf = (cloud: string) => (Object.hasOwn(PRICES, cloud) ? PRICES[cloud as CloudName] : undefined);
+
+interface Table {
+  sizes: ReadonlyMap<string, Size>;
+  places: ReadonlyMap<string, Place>;
+}
+const tables = new Map<string, Table>();
+
+/** By name, made once: a fleet of hundreds asks for every node. */
+function tableOf(cloud: string): Table {
+  const known = tables.get(cloud);
+  if (known) return known;
+  const { sizes = [], places = [] } = pricesOf(cloud) ?? {};
+  const byName = <T extends { name: string }>(rows: T[]) => new Map(rows.map((row) => [row.name, row]));
+  const table = { sizes: byName(sizes), places: byName(places) };
+  tables.set(cloud, table);
+  return table;
+}

@@ -8,7 +8,7 @@ export interface NodeSpec {
   role: "server" | "worker";
   /** Carries the tunnels; gets a static public address. */
   gateway?: boolean;
-  /** Instance size in the cloud's own words; each adapter has a default. */
+  /** Instance size in the cloud's own words; default: plan/prices has one for each cloud. */
   size?: string;
   /** Zone within the place, in the cloud's own words; each adapter has a default. */
   zone?: string;
@@ -112,7 +112,8 @@ export interface NodePlan {
   gateway: boolean;
   /** Public address that outlives the machine: gateways (peers dial it) and servers (kubeconfigs name it). */
   staticAddress: boolean;
-  size?: string;
+  /** Instance size: the node's own or its cloud's default; empty where the machines are not ours to make. */
+  size: string;
   zone?: string;
   /** Ordinals of the database replicas whose volume lies on this node. */
   replicas: number[];

@@ -4,6 +4,7 @@ import { Provider } from "@pulumi/aws/provider";
 import * as vpc from "@pulumi/aws/vpc";
 import type * as pulumi from "@pulumi/pulumi";
 import type { FirewallProfile } from "../../plan/firewall";
+import { bootDiskGib } from "../../plan/sizes";
 import type { ClusterPlan, NodePlan } from "../../plan/types";
 import {
   type CloudArgs,
@@ -16,7 +17,6 @@ import {
   tagsOf,
 } from "../cloud";
 
-const DEFAULT_SIZE = "t3.large";
 /** Canonical's account. */
 const IMAGE_OWNER = "099720109477";
 const IMAGE_NAME = "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-*";
@@ -128,13 +128,13 @@ function createMachine(
     node.name,
     {
       ...inputs,
-      instanceType: node.size ?? DEFAULT_SIZE,
+      instanceType: node.size,
       availabilityZone: node.zone,
       // Also with an Elastic IP to come: the boot script's first minutes need a way out.
       associatePublicIpAddress: true,
       // Tokens only, one hop: pods cannot read the user data.
       metadataOptions: { httpEndpoint: "enabled", httpTokens: "required", httpPutResponseHopLimit: 1 },
-      rootBlockDevice: { volumeType: "gp3", volumeSize: 80, encrypted: true, tags },
+      rootBlockDevice: { volumeType: "gp3", volumeSize: bootDiskGib("aws"), encrypted: true, tags },
       tags,
     },
     // `associatePublicIpAddress` reads back differently once an Elastic IP has taken its place.

@@ -18,7 +18,6 @@ import {
   tagListOf,
 } from "../cloud";
 
-const DEFAULT_SIZE = "g3.large";
 const IMAGE_NAME = "ubuntu-noble";
 
 export function createCivo(args: CloudArgs, parent: pulumi.Resource): Machine[] {
@@ -106,7 +105,7 @@ function createMachine(
       ...inputs,
       region: args.cluster.place,
       hostname: node.name,
-      size: node.size ?? DEFAULT_SIZE,
+      size: node.size,
       // Every node: without one there is no way out, either.
       publicIpRequired: "create",
       tags: tagListOf(args.cluster),

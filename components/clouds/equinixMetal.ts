@@ -5,8 +5,6 @@ import * as pulumi from "@pulumi/pulumi";
 import type { NodePlan } from "../../plan/types";
 import { accountOf, type CloudArgs, createMachines, type Machine, machineOptions, tagListOf } from "../cloud";
 
-const DEFAULT_SIZE = "c3.small.x86";
-
 export function createEquinixMetal(args: CloudArgs, parent: pulumi.Resource): Machine[] {
   const provider = new Provider(`${args.cluster.name}-metal`, { authToken: authToken() }, { parent });
   const opts = { parent, provider };
@@ -49,7 +47,7 @@ function createMachine(
       projectId: accountOf(args.cluster),
       metro: args.cluster.place,
       hostname: node.name,
-      plan: node.size ?? DEFAULT_SIZE,
+      plan: node.size,
       operatingSystem: SYSTEM,
       billingCycle: "hourly",
       userData,

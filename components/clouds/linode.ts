@@ -19,8 +19,6 @@ import {
   tagListOf,
 } from "../cloud";
 
-/** Three replicas of the database do not fit beside a control plane on less. */
-const DEFAULT_SIZE = "g6-standard-4";
 const SYSTEM = "linode/ubuntu24.04";
 const LABEL_LENGTH = 32;
 
@@ -111,7 +109,7 @@ function createMachine(
     node.name,
     {
       region: args.cluster.place,
-      type: node.size ?? DEFAULT_SIZE,
+      type: node.size,
       label: node.name,
       image: SYSTEM,
       interfaces: [

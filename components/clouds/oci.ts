@@ -5,6 +5,8 @@ import { Provider } from "@pulumi/oci/provider";
 import type * as pulumi from "@pulumi/pulumi";
 import type { FirewallProfile } from "../../plan/firewall";
 import { onceOf } from "../../plan/once";
+import { FLEXIBLE } from "../../plan/prices/oci";
+import { bootDiskGib } from "../../plan/sizes";
 import type { ClusterPlan, NodePlan, PortRule } from "../../plan/types";
 import {
   accountOf,
@@ -18,8 +20,7 @@ import {
   tagsOf,
 } from "../cloud";
 
-const DEFAULT_SHAPE = "VM.Standard.E5.Flex";
-const FLEXIBLE_SIZE = { ocpus: 2, memoryInGbs: 8 };
+const FLEXIBLE_SIZE = { ocpus: FLEXIBLE.ocpus, memoryInGbs: FLEXIBLE.memoryGib };
 /** Protocol numbers, as OCI wants them. */
 const PROTOCOLS: Record<PortRule["protocol"], string> = { icmp: "1", tcp: "6", udp: "17" };
 
@@ -132,7 +133,7 @@ function findImage(cluster: ClusterPlan, opts: pulumi.InvokeOptions): pulumi.Out
       compartmentId: accountOf(cluster),
       operatingSystem: "Canonical Ubuntu",
       operatingSystemVersion: "24.04",
-      shape: cluster.nodes[0]?.size ?? DEFAULT_SHAPE,
+      shape: cluster.nodes[0]?.size,
       sortBy: "TIMECREATED",
       sortOrder: "DESC",
     },
@@ -168,16 +169,15 @@ function createMachine(
   opts: pulumi.CustomResourceOptions,
   { availabilityDomain, image, userData, vnic }: MachineInputs,
 ): core.Instance {
-  const shape = node.size ?? DEFAULT_SHAPE;
   return new core.Instance(
     node.name,
     {
       compartmentId: accountOf(args.cluster),
       availabilityDomain,
       displayName: node.name,
-      shape,
-      shapeConfig: shape.endsWith(".Flex") ? FLEXIBLE_SIZE : undefined,
-      sourceDetails: { sourceType: "image", sourceId: image, bootVolumeSizeInGbs: "80" },
+      shape: node.size,
+      shapeConfig: node.size.endsWith(".Flex") ? FLEXIBLE_SIZE : undefined,
+      sourceDetails: { sourceType: "image", sourceId: image, bootVolumeSizeInGbs: String(bootDiskGib("oci")) },
       createVnicDetails: vnic,
       metadata: { user_data: userData },
       // Version 2 of the metadata service only: it wants a header that a tricked proxy does not send.

@@ -19,7 +19,6 @@ import {
   tagListOf,
 } from "../cloud";
 
-const DEFAULT_SIZE = "vc2-2c-4gb";
 const SYSTEM = "Ubuntu 24.04 LTS x64";
 
 export function createVultr(args: CloudArgs, parent: pulumi.Resource): Machine[] {
@@ -109,7 +108,7 @@ function createMachine(
     {
       ...inputs,
       region: args.cluster.place,
-      plan: node.size ?? DEFAULT_SIZE,
+      plan: node.size,
       label: node.name,
       hostname: node.name,
       // No mail at every machine.

@@ -1,5 +1,5 @@
 /** AWS: on-demand Linux, shared tenancy, amd64 (the image the adapter boots). Disks are gp3 and billed by themselves. */
-import type { CloudPrices, PlacePrice, Provenance, SizePrice } from "../prices";
+import type { CloudPrices, Place, Provenance, Size } from "../prices";
 
 const SIZES: Provenance = {
   source: "https://aws.amazon.com/ec2/pricing/on-demand/",
@@ -18,13 +18,23 @@ const ADDRESS: Provenance = {
   copy: "taourl.com/read-2607549.html of 2025-05-12, which quotes AWS's announcement",
 };
 
-const size = (name: string, vcpus: number, memoryGib: number, usdPerHour: number): SizePrice => ({
+const size = (name: string, vcpus: number, memoryGib: number, usdPerHour: number, provenance = SIZES): Size => ({
   name,
   vcpus,
   memoryGib,
   usdPerHour,
-  provenance: SIZES,
+  provenance,
 });
+/** Too small for a price of its own in the copy: half of the next one each. */
+const burst = (name: string, usdPerMediumHour: number): Size[] => [
+  size(`${name}.nano`, 2, 0.5, usdPerMediumHour / 8, MEMORY),
+  size(`${name}.micro`, 2, 1, usdPerMediumHour / 4, MEMORY),
+  size(`${name}.small`, 2, 2, usdPerMediumHour / 2, MEMORY),
+  size(`${name}.medium`, 2, 4, usdPerMediumHour),
+  size(`${name}.large`, 2, 8, usdPerMediumHour * 2),
+  size(`${name}.xlarge`, 4, 16, usdPerMediumHour * 4),
+  size(`${name}.2xlarge`, 8, 32, usdPerMediumHour * 8),
+];
 
 /** vCPUs of a size; within a family price and memory grow with them. */
 const STEPS = { large: 2, xlarge: 4, "2xlarge": 8, "4xlarge": 16, "8xlarge": 32, "12xlarge": 48, "16xlarge": 64 };
@@ -34,6 +44,9 @@ const family = (name: string, gibPerVcpu: number, usdPerLargeHour: number, steps
   Object.entries(steps).map(([step, vcpus]) =>
     size(`${name}.${step}`, vcpus, vcpus * gibPerVcpu, (usdPerLargeHour * vcpus) / 2),
   );
+
+/** No image of ours runs there, so nobody pays for it. */
+const asArm = ({ name, vcpus, memoryGib }: Size): Size => ({ name, vcpus, memoryGib, arm: true, provenance: MEMORY });
 
 /**
  * How much dearer machines and gp3 are than in us-east-1. One word for a whole region: the ratio of t4g.xlarge (t3 from
@@ -45,8 +58,8 @@ const place = (
   diskFactor: number,
   egressUsdPerGb?: number,
   provenance: Provenance = MEMORY,
-): PlacePrice => ({ name, machineFactor, diskFactor, egressUsdPerGb, provenance });
-const likeVirginia = (name: string, provenance: Provenance): PlacePrice => place(name, 1, 1, undefined, provenance);
+): Place => ({ name, machineFactor, diskFactor, egressUsdPerGb, provenance });
+const likeVirginia = (name: string, provenance: Provenance): Place => place(name, 1, 1, undefined, provenance);
 const RATIOS: Provenance = {
   source: "https://aws.amazon.com/ec2/pricing/on-demand/",
   from: "an undated copy, unverified",
@@ -54,15 +67,21 @@ const RATIOS: Provenance = {
 
 export const AWS: CloudPrices = {
   defaultSize: "t3.large",
+  lists: {
+    sizes: {
+      source: "https://aws.amazon.com/ec2/instance-types/",
+      from: "an undated copy, unverified",
+      copy: "kubernetes/autoscaler, ec2_instance_types.go, generated from AWS's price list",
+    },
+    places: {
+      source: "https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html",
+      from: "an undated copy, unverified",
+      copy: "the type stubs of boto3, RegionName",
+    },
+  },
   sizes: [
-    size("t3.medium", 2, 4, 0.0416),
-    size("t3.large", 2, 8, 0.0832),
-    size("t3.xlarge", 4, 16, 0.1664),
-    size("t3.2xlarge", 8, 32, 0.3328),
-    size("t3a.medium", 2, 4, 0.0376),
-    size("t3a.large", 2, 8, 0.0752),
-    size("t3a.xlarge", 4, 16, 0.1504),
-    size("t3a.2xlarge", 8, 32, 0.3008),
+    ...burst("t3", 0.0416),
+    ...burst("t3a", 0.0376),
     ...family("m5", 4, 0.096),
     ...family("m5a", 4, 0.086),
     ...family("m5d", 4, 0.113),
@@ -88,6 +107,10 @@ export const AWS: CloudPrices = {
     ...family("r6i", 8, 0.126),
     ...family("r7a", 8, 0.15215),
     ...family("r7i", 8, 0.1323),
+    ...burst("t4g", 0).map(asArm),
+    ...["m6g", "m7g", "m8g"].flatMap((name) => family(name, 4, 0, FLEX_STEPS)).map(asArm),
+    ...["c6g", "c7g", "c8g"].flatMap((name) => family(name, 2, 0, FLEX_STEPS)).map(asArm),
+    ...["r6g", "r7g", "r8g"].flatMap((name) => family(name, 8, 0, FLEX_STEPS)).map(asArm),
   ],
   places: [
     likeVirginia("us-east-1", SIZES),
@@ -108,6 +131,7 @@ export const AWS: CloudPrices = {
     place("ap-southeast-2", 1.262, 1.2, 0.114),
     place("ap-south-1", 1.077, 1.14, 0.1093),
     place("ap-east-1", 1.381, 1.32, 0.12),
+    { name: "ap-east-2", provenance: MEMORY },
     place("sa-east-1", 1.615, 1.9, 0.15),
     place("me-south-1", 1.195, 1.21, 0.117),
     place("af-south-1", 1.29, 1.31, 0.154),
@@ -119,6 +143,7 @@ export const AWS: CloudPrices = {
     place("ap-southeast-3", 1.262, 1.2, 0.132),
     place("ap-southeast-4", 1.269, 1.2, 0.114),
     place("ap-southeast-5", 1.2, 1.2, 0.12),
+    { name: "ap-southeast-6", provenance: MEMORY },
     place("ap-southeast-7", 1.2, 1.2, 0.12),
     place("me-central-1", 1.214, 1.21, 0.11),
     place("il-central-1", 1.15, 1.2, 0.11),

@@ -1,11 +1,13 @@
 /** Civo: by the hour, disk and address within, traffic free; the same price in every region. */
-import type { CloudPrices, Provenance, SizePrice } from "../prices";
+import type { CloudPrices, Provenance, Size } from "../prices";
+import { priceEverywhere } from "./everywhere";
 
 const SOURCE = "https://www.civo.com/pricing";
 const UNDATED: Provenance = { source: SOURCE, from: "an undated copy, unverified" };
+const MEMORY: Provenance = { source: "https://www.civo.com/docs/overview/regions", from: "memory, unverified" };
 
 /** Both generations cost the same; which of them a region sells differs. */
-const sizes = (kind: string, vcpus: number, memoryGib: number, diskGib: number, usdPerHour: number): SizePrice[] =>
+const sizes = (kind: string, vcpus: number, memoryGib: number, diskGib: number, usdPerHour: number): Size[] =>
   ["g3", "g4s"].map((generation) => ({
     name: `${generation}.${kind}`,
     vcpus,
@@ -14,13 +16,7 @@ const sizes = (kind: string, vcpus: number, memoryGib: number, diskGib: number, 
     usdPerHour,
     provenance: UNDATED,
   }));
-const performance = (
-  name: string,
-  vcpus: number,
-  memoryGib: number,
-  diskGib: number,
-  usdPerHour: number,
-): SizePrice => ({
+const performance = (name: string, vcpus: number, memoryGib: number, diskGib: number, usdPerHour: number): Size => ({
   name,
   vcpus,
   memoryGib,
@@ -31,6 +27,10 @@ const performance = (
 
 export const CIVO: CloudPrices = {
   defaultSize: "g3.large",
+  lists: {
+    sizes: { source: SOURCE, from: "an undated copy, unverified" },
+    places: MEMORY,
+  },
   sizes: [
     ...sizes("xsmall", 1, 1, 25, 0.00744),
     ...sizes("small", 1, 2, 25, 0.014881),
@@ -46,12 +46,7 @@ export const CIVO: CloudPrices = {
     performance("g4m.small", 2, 16, 60, 0.107143),
     performance("g4m.medium", 4, 32, 80, 0.214286),
   ],
-  places: ["LON1", "NYC1", "FRA1", "PHX1", "MUM1"].map((name) => ({
-    name,
-    machineFactor: 1,
-    diskFactor: 1,
-    provenance: { source: "https://www.civo.com/docs/overview/regions", from: "memory, unverified" },
-  })),
+  places: priceEverywhere("LON1 NYC1 FRA1 PHX1 MUM1", MEMORY),
   // The adapter's machines have their own address and keep it as long as they live.
   staticAddress: { usd: 0, provenance: UNDATED },
   ephemeralAddress: { usd: 0, provenance: UNDATED },

@@ -1,11 +1,17 @@
 /** Linode (Akamai): by the month, disk, address and traffic within; dearer in two places. */
-import type { CloudPrices, PlacePrice, Provenance, SizePrice } from "../prices";
+import type { CloudPrices, Place, Provenance, Size } from "../prices";
+import { priceEverywhere } from "./everywhere";
 
 const TYPES = "https://api.linode.com/v4/linode/types";
 const CHECKED: Provenance = {
   source: TYPES,
   checked: "2026-09",
   copy: "api-evangelist/linode, plans/linode-plans-pricing.yml, types API of 2026-09-17",
+};
+const JULY: Provenance = {
+  source: TYPES,
+  checked: "2026-07",
+  copy: "the price list of a public Go program (LinodePlan), checked by its author against the plan catalogue on 2026-07-18",
 };
 const UNDATED: Provenance = { source: TYPES, from: "an undated copy, unverified" };
 const MEMORY: Provenance = { source: TYPES, from: "memory, unverified" };
@@ -19,16 +25,14 @@ const size = (
   includedGb: number,
   usdPerMonth: number,
   provenance: Provenance = MEMORY,
-): SizePrice => ({ name, vcpus, memoryGib, diskGib, includedGb, usdPerMonth, provenance });
+): Size => ({ name, vcpus, memoryGib, diskGib, includedGb, usdPerMonth, provenance });
 
 const PLACES =
   "ap-northeast ap-south ap-southeast ap-west au-mel ca-central de-fra-2 es-mad eu-central eu-west fr-par fr-par-2 gb-lon " +
   "in-bom-2 in-maa it-mil jp-osa jp-tyo-3 nl-ams se-sto sg-sin-2 us-central us-east us-iad us-lax us-mia us-ord us-sea " +
   "us-southeast us-west";
-/** Names from memory; that only two regions have prices of their own, from the copy. */
-const usual = (name: string): PlacePrice => ({ name, machineFactor: 1, diskFactor: 1, provenance: UNDATED });
 /** $28.80 and $33.60 for the machine that costs $24 elsewhere. */
-const dearer = (name: string, machineFactor: number, egressUsdPerGb: number): PlacePrice => ({
+const dearer = (name: string, machineFactor: number, egressUsdPerGb: number): Place => ({
   name,
   machineFactor,
   diskFactor: machineFactor,
@@ -38,13 +42,25 @@ const dearer = (name: string, machineFactor: number, egressUsdPerGb: number): Pl
 
 export const LINODE: CloudPrices = {
   defaultSize: "g6-standard-4",
+  lists: {
+    sizes: {
+      source: TYPES,
+      from: "an undated copy, unverified",
+      copy: "the plans listed by several public Terraform modules",
+    },
+    places: {
+      source: "https://api.linode.com/v4/regions",
+      from: "an undated copy, unverified",
+      copy: "a public Terraform module for LKE, which refuses other regions; fr-par-2 from Linode's Ansible collection",
+    },
+  },
   sizes: [
     size("g6-nanode-1", 1, 1, 25, 1000, 5, CHECKED),
     size("g6-standard-1", 1, 2, 50, 2000, 12, CHECKED),
-    size("g6-standard-2", 2, 4, 80, 4000, 24, UNDATED),
-    size("g6-standard-4", 4, 8, 160, 5000, 48),
-    size("g6-standard-6", 6, 16, 320, 8000, 96),
-    size("g6-standard-8", 8, 32, 640, 16_000, 192),
+    size("g6-standard-2", 2, 4, 80, 4000, 24, JULY),
+    size("g6-standard-4", 4, 8, 160, 5000, 48, JULY),
+    size("g6-standard-6", 6, 16, 320, 8000, 96, JULY),
+    size("g6-standard-8", 8, 32, 640, 16_000, 192, JULY),
     size("g6-standard-16", 16, 64, 1280, 20_000, 384),
     size("g6-standard-20", 20, 96, 1920, 20_000, 576),
     size("g6-standard-24", 24, 128, 2560, 20_000, 768),
@@ -58,8 +74,10 @@ export const LINODE: CloudPrices = {
     size("g7-premium-2", 2, 4, 80, 4000, 43, CHECKED),
     size("g7-premium-4", 4, 8, 160, 5000, 86),
     size("g7-premium-8", 8, 16, 320, 6000, 173),
+    { name: "g7-premium-16", vcpus: 16, memoryGib: 32, diskGib: 640, provenance: MEMORY },
   ],
-  places: [...PLACES.split(" ").map(usual), dearer("id-cgk", 1.2, 0.015), dearer("br-gru", 1.4, 0.007)],
+  // That only two regions have prices of their own is from the copy.
+  places: [...priceEverywhere(PLACES, UNDATED), dearer("id-cgk", 1.2, 0.015), dearer("br-gru", 1.4, 0.007)],
   staticAddress: { usd: 0, provenance: MEMORY },
   ephemeralAddress: { usd: 0, provenance: MEMORY },
   egress: {

@@ -1,5 +1,5 @@
 /** Oracle Cloud: shapes by OCPU and GiB of memory, the same price in every commercial region. Disks are billed by themselves. */
-import type { CloudPrices, PlacePrice, Provenance, SizePrice } from "../prices";
+import type { CloudPrices, Place, Provenance, Size } from "../prices";
 
 const PRICE_LIST = "https://www.oracle.com/cloud/price-list/";
 const CHECKED: Provenance = {
@@ -9,29 +9,29 @@ const CHECKED: Provenance = {
 };
 const MEMORY: Provenance = { source: PRICE_LIST, from: "memory, unverified" };
 
-/** What the adapter asks of a flexible shape; an OCPU is two vCPUs. */
-const FLEXIBLE = { ocpus: 2, memoryGib: 8 };
+/** What is asked of a flexible shape; an OCPU is two vCPUs. */
+export const FLEXIBLE = { ocpus: 2, memoryGib: 8 };
 
 const flexible = (
   name: string,
   usdPerOcpuHour: number,
   usdPerGibHour: number,
   provenance: Provenance = CHECKED,
-): SizePrice => ({
+): Size => ({
   name,
   vcpus: FLEXIBLE.ocpus * 2,
   memoryGib: FLEXIBLE.memoryGib,
   usdPerHour: FLEXIBLE.ocpus * usdPerOcpuHour + FLEXIBLE.memoryGib * usdPerGibHour,
   provenance,
 });
-const fixed = (name: string, ocpus: number, memoryGib: number, usdPerOcpuHour: number): SizePrice => ({
+const fixed = (name: string, ocpus: number, memoryGib: number, usdPerOcpuHour: number): Size => ({
   name,
   vcpus: ocpus * 2,
   memoryGib,
   usdPerHour: ocpus * usdPerOcpuHour,
   provenance: MEMORY,
 });
-const place = (name: string, egressUsdPerGb?: number): PlacePrice => ({
+const place = (name: string, egressUsdPerGb?: number): Place => ({
   name,
   machineFactor: 1,
   diskFactor: 1,
@@ -44,7 +44,19 @@ const MEA = 0.05;
 
 export const OCI: CloudPrices = {
   defaultSize: "VM.Standard.E5.Flex",
+  lists: {
+    sizes: {
+      source: "https://docs.oracle.com/en-us/iaas/Content/Compute/References/computeshapes.htm",
+      from: "memory, unverified",
+    },
+    places: {
+      source: "https://docs.oracle.com/en-us/iaas/Content/General/Concepts/regions.htm",
+      from: "an undated copy, unverified",
+      copy: "Oracle's own SDK for .NET, Region.cs, realm OC1",
+    },
+  },
   sizes: [
+    flexible("VM.Standard.E3.Flex", 0.025, 0.0015, MEMORY),
     flexible("VM.Standard.E4.Flex", 0.025, 0.0015),
     flexible("VM.Standard.E5.Flex", 0.03, 0.002),
     flexible("VM.Standard.E6.Flex", 0.03, 0.002),
@@ -54,12 +66,18 @@ export const OCI: CloudPrices = {
     fixed("VM.Standard2.2", 2, 30, 0.0638),
     fixed("VM.Standard2.4", 4, 60, 0.0638),
     fixed("VM.Standard2.8", 8, 120, 0.0638),
+    fixed("VM.Standard2.16", 16, 240, 0.0638),
+    // An OCPU is one core there.
+    ...["VM.Standard.A1.Flex", "VM.Standard.A2.Flex"].map((name): Size => {
+      return { name, vcpus: FLEXIBLE.ocpus, memoryGib: FLEXIBLE.memoryGib, arm: true, provenance: MEMORY };
+    }),
   ],
   places: [
     place("us-ashburn-1"),
     place("us-phoenix-1"),
     place("us-sanjose-1"),
     place("us-chicago-1"),
+    place("us-dallas-1"),
     place("ca-toronto-1"),
     place("ca-montreal-1"),
     place("uk-london-1"),

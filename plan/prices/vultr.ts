@@ -1,8 +1,10 @@
 /** Vultr: cloud compute by the month, disk and traffic within; one price in every place, as far as the plan is sold there. */
-import type { CloudPrices, Provenance, SizePrice } from "../prices";
+import type { CloudPrices, Provenance, Size } from "../prices";
+import { priceEverywhere } from "./everywhere";
 
 const SOURCE = "https://www.vultr.com/pricing/";
 const UNDATED: Provenance = { source: SOURCE, from: "an undated copy, unverified" };
+const MEMORY: Provenance = { source: SOURCE, from: "memory, unverified" };
 const MAY: Provenance = {
   source: "https://api.vultr.com/v2/plans",
   checked: "2026-05",
@@ -22,7 +24,7 @@ const size = (
   includedGb: number,
   usdPerMonth: number,
   provenance: Provenance = UNDATED,
-): SizePrice => ({ name, vcpus, memoryGib, diskGib, includedGb, usdPerMonth, provenance });
+): Size => ({ name, vcpus, memoryGib, diskGib, includedGb, usdPerMonth, provenance });
 
 /** High performance comes on AMD and on Intel at one price. */
 const highPerformance = (vcpus: number, memoryGib: number, diskGib: number, includedGb: number, usdPerMonth: number) =>
@@ -35,7 +37,16 @@ const PLACES =
 
 export const VULTR: CloudPrices = {
   defaultSize: "vc2-2c-4gb",
+  lists: {
+    sizes: {
+      source: "https://api.vultr.com/v2/plans",
+      from: "an undated copy, unverified",
+      copy: "dstackai/dstack, backends/vultr/compute.py: plans by name, which says cores and memory",
+    },
+    places: { source: "https://api.vultr.com/v2/regions", from: "memory, unverified" },
+  },
   sizes: [
+    size("vc2-1c-1gb", 1, 1, 25, 1000, 5, MEMORY),
     size("vc2-1c-2gb", 1, 2, 55, 2000, 10),
     size("vc2-2c-2gb", 2, 2, 65, 3000, 15),
     size("vc2-2c-4gb", 2, 4, 80, 3000, 20, SEPTEMBER),
@@ -44,6 +55,8 @@ export const VULTR: CloudPrices = {
     size("vc2-8c-32gb", 8, 32, 640, 6000, 160),
     size("vc2-16c-64gb", 16, 64, 1280, 10_000, 320),
     size("vc2-24c-96gb", 24, 96, 1600, 15_000, 640),
+    size("vhf-1c-1gb", 1, 1, 32, 1000, 6, MEMORY),
+    size("vhf-1c-2gb", 1, 2, 64, 2000, 12, MEMORY),
     size("vhf-2c-4gb", 2, 4, 128, 3000, 24),
     size("vhf-3c-8gb", 3, 8, 256, 4000, 48),
     size("vhf-4c-16gb", 4, 16, 384, 5000, 96),
@@ -61,14 +74,9 @@ export const VULTR: CloudPrices = {
     size("voc-c-4c-8gb-75s-amd", 4, 8, 75, 6000, 80),
     size("voc-c-8c-16gb-150s-amd", 8, 16, 150, 7000, 160),
   ],
-  places: PLACES.split(" ").map((name) => ({
-    name,
-    machineFactor: 1,
-    diskFactor: 1,
-    provenance: { source: "https://api.vultr.com/v2/regions", from: "memory, unverified" },
-  })),
-  staticAddress: { usd: 3, provenance: { source: SOURCE, from: "memory, unverified" } },
-  ephemeralAddress: { usd: 0, provenance: { source: SOURCE, from: "memory, unverified" } },
+  places: priceEverywhere(PLACES, { source: "https://api.vultr.com/v2/regions", from: "memory, unverified" }),
+  staticAddress: { usd: 3, provenance: MEMORY },
+  ephemeralAddress: { usd: 0, provenance: MEMORY },
   egress: {
     usd: 0.01,
     freeGb: 2000,

@@ -9,7 +9,6 @@ import { REPLICA_REQUEST } from "../../plan/checkDatabase";
 import { parseCidr, overlaps } from "../../plan/cidr";
 import { UserError } from "../../plan/errors";
 import { mergeData } from "../../plan/merge";
-import { DEFAULT_SIZES, sizesOf } from "../../plan/tables";
 import type { CloudName } from "../../plan/types";
 import { planWith, topologyWith } from "./fixtures";
 
@@ -176,15 +175,6 @@ describe("what a rule compares with", () => {
       ["server-count", "2 servers"],
       ["name-trimmed", "archi-tokyo-of-many-rivers-serve"],
     ]);
-  });
-
-  test("sizes: each adapter takes for a node without one what the plan reckons with", () => {
-    for (const [cloud, size] of Object.entries(DEFAULT_SIZES)) {
-      const file = cloud === "equinix-metal" ? "equinixMetal" : cloud;
-      const source = fs.readFileSync(path.resolve(__dirname, `../../components/clouds/${file}.ts`), "utf8");
-      expect(source).toMatch(new RegExp(`DEFAULT_(SIZE|SHAPE) = "${size}";`));
-      expect(sizesOf(cloud as CloudName).has(size)).toBe(true);
-    }
   });
 
   test("requests: what the plan reckons for a replica is what the StatefulSet asks", () => {

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { renderCidr } from "../../plan/cidr";
 import { CLOUD_FACTS } from "../../plan/clouds";
-import { placesOf } from "../../plan/tables";
+import { knownPlaces } from "../../plan/sizes";
 import { CLOUDS, type CloudName, type ClusterSpec, type NodeSpec, type Topology } from "../../plan/types";
 import { topologyWith } from "./fixtures";
 
@@ -70,7 +70,7 @@ function clusterOf(one: Draw, index: number, [podCidr = "", serviceCidr = "", no
     return !ended && (index > 0 || addressBeforeBoot);
   });
   const cloud = clouds[one.cloud % clouds.length]!;
-  const places = [...placesOf(cloud)];
+  const places = knownPlaces(cloud);
   const isRegion = index > 0;
   const size = LARGE[cloud];
   const onWorker = one.gatewayOnWorker && one.workers > 0;
