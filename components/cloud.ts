@@ -114,10 +114,15 @@ export const tagsOf = (cluster: ClusterPlan, name: string): Record<string, strin
   Name: name,
   project: "archipelago",
   cluster: cluster.name,
+  ...(cluster.owner !== undefined && { owner: cluster.owner }),
 });
 
 /** The same for clouds whose tags have no values. */
-export const tagListOf = (cluster: ClusterPlan): string[] => ["archipelago", cluster.name];
+export const tagListOf = (cluster: ClusterPlan): string[] => [
+  "archipelago",
+  cluster.name,
+  ...(cluster.owner !== undefined ? [`owner:${cluster.owner}`] : []),
+];
 
 /** base64, kept secret. */
 export const base64 = (text: pulumi.Output<string>): pulumi.Output<string> =>

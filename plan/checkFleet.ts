@@ -11,6 +11,8 @@ import type { SubmarinerSpec } from "./types";
 const DOMAIN = /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?$/;
 const DOMAIN_LENGTH = 100;
 const LABEL_LENGTH = 63;
+/** Linode's tags end at 50 characters, and `owner:` stands before it; blanks part tags in Civo. */
+const OWNER = /^[\w.-]{1,40}$/;
 /** Kept by RFCs 6762, 6761 and 3172, by Kubernetes itself and by the Multi-Cluster Services API. */
 const RESERVED_DOMAINS = ["local", "localhost", "arpa", "invalid", "onion"];
 
@@ -53,6 +55,7 @@ export function checkFleet(fleet: FleetShape, clusters: Record<string, ClusterSh
     ...findings,
     ...checkAccepted(fleet.accepted ?? []),
     ...checkDomain(fleet.domain),
+    ...checkOwner(fleet.owner),
     ...checkUpstreams(fleet.upstreamDns, clusters),
     ...checkKubernetes(fleet.kubernetes.version),
     ...checkSubmariner(fleet.submariner, fleet.world),
@@ -68,6 +71,12 @@ function checkAccepted(accepted: string[]): RuleFinding[] {
     const value = isRule(name) ? `${name}, which nobody can accept` : name || "empty";
     return [breaks("accepted-rule", `accepted[${index}]`, value, possible.join(", "), "correct or remove it")];
   });
+}
+
+function checkOwner(owner: string | undefined): RuleFinding[] {
+  if (owner === undefined || OWNER.test(owner)) return [];
+  const allowed = "1 to 40 of a-z, A-Z, 0-9, dot, hyphen, underscore";
+  return [breaks("owner", "owner", owner || "empty", allowed, "write it as one word, or remove it")];
 }
 
 function checkDomain(domain: string): RuleFinding[] {

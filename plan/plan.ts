@@ -48,6 +48,7 @@ function planCluster(topology: Topology, name: string, spec: ClusterSpec, peers:
     role: spec.role,
     primary: spec.primary ?? false,
     account: spec.account,
+    owner: topology.owner,
     suffix,
     apiName: `api.${suffix}`,
     dnsAddress: addressAt(spec.serviceCidr, DNS_OFFSET),

@@ -28,6 +28,7 @@ export const RULES = {
   "domain-label": error("No label of `domain` is longer than 63 characters."),
   "domain-length": error("`domain` is no longer than 100 characters, so that the names of the replicas fit into 253."),
   "domain-reserved": error("`domain` is not under a name that resolvers or Kubernetes keep for themselves."),
+  owner: error("`owner` is 1 to 40 letters, digits, dots, hyphens and underscores: what every cloud takes in a tag."),
   "upstream-dns": error("`upstreamDns` holds IPv4 addresses or absolute paths."),
   "upstream-dns-count": error("`upstreamDns` holds at most 15 entries: CoreDNS forwards to no more."),
   "upstream-dns-loop": error("No address of `upstreamDns` lies inside a cluster's pod or service range."),

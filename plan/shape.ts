@@ -24,6 +24,7 @@ export const clusterShape = z.strictObject({
 export const fleetShape = z.strictObject({
   world: z.string(),
   domain: z.string(),
+  owner: z.string().optional(),
   adminCidrs: z.array(z.string()),
   upstreamDns: z.array(z.string()),
   protectData: z.boolean(),

@@ -35,6 +35,8 @@ export interface Topology {
   world: "clouds" | "rehearsal";
   /** Parent of every cluster's DNS suffix: `<cluster>.<domain>`. */
   domain: string;
+  /** Whose the fleet is: a tag on all that clouds let carry tags. Default: none. */
+  owner?: string;
   /** Who may reach the Kubernetes API of the region clusters. */
   adminCidrs: string[];
   /** Where CoreDNS asks for names outside the fleet: addresses or a resolv.conf path; empty: nowhere. */
@@ -135,6 +137,8 @@ export interface ClusterPlan {
   role: "broker" | "region";
   primary: boolean;
   account?: string;
+  /** The fleet's. */
+  owner?: string;
   /** Kubernetes DNS domain: `<name>.<domain>`. */
   suffix: string;
   /** Name in the API server's certificate and in every kubeconfig: `api.<suffix>`. */

@@ -1,7 +1,7 @@
 /** Machines and their disks: encryption, metadata service, tags. */
-import type { CloudName, Finding } from "../plan/types";
+import type { CloudName, ClusterPlan, Finding } from "../plan/types";
 import { at, listAt, numberAt, type Properties, textsAt, UNKNOWN } from "./properties";
-import type { ResourceRule, Settings } from "./rule";
+import type { ResourceRule, Settings, StackRule } from "./rule";
 
 // disks
 
@@ -137,7 +137,8 @@ export const PROJECT_TAG = "archipelago";
 
 export const tags: ResourceRule = {
   name: "tags-present",
-  description: "What costs money says by its tags whose it is: project and cluster.",
+  description:
+    "What costs money says by its tags whose it is: project, cluster, and the owner where the topology names one.",
   level: "advisory",
   severity: "low",
   reason: "nothing breaks without: the bill is harder to read and a forgotten machine harder to find",
@@ -155,8 +156,8 @@ export const tags: ResourceRule = {
     if (at(properties, field) === UNKNOWN) return [];
     const missing =
       kind === "list"
-        ? missingFromList(properties, cluster.name, settings)
-        : missingFromMap(properties, field, cluster.name, settings);
+        ? missingFromList(properties, cluster, settings)
+        : missingFromMap(properties, field, cluster, settings);
     if (missing.length === 0) return [];
     return [
       {
@@ -171,8 +172,12 @@ export const tags: ResourceRule = {
 
 const furtherKeys = ({ keys }: Settings): string[] => (keys as string[] | undefined) ?? [];
 
-function missingFromMap(properties: Properties, field: string, cluster: string, settings: Settings): string[] {
-  const wrong = Object.entries({ project: PROJECT_TAG, cluster }).flatMap(([key, wanted]) => {
+/** Which fleet and cluster a thing belongs to, and whose they are. */
+type Whose = Pick<ClusterPlan, "name" | "owner">;
+
+function missingFromMap(properties: Properties, field: string, { name, owner }: Whose, settings: Settings): string[] {
+  const all = { project: PROJECT_TAG, cluster: name, ...(owner !== undefined && { owner }) };
+  const wrong = Object.entries(all).flatMap(([key, wanted]) => {
     const value = at(properties, field, key);
     return value === wanted || value === UNKNOWN ? [] : [`${key}=${wanted}`];
   });
@@ -182,14 +187,31 @@ function missingFromMap(properties: Properties, field: string, cluster: string, 
   return [...wrong, ...absent];
 }
 
-function missingFromList(properties: Properties, cluster: string, settings: Settings): string[] {
+function missingFromList(properties: Properties, { name, owner }: Whose, settings: Settings): string[] {
   const list = textsAt(properties, "tags");
-  const wrong = [PROJECT_TAG, cluster].filter((tag) => !list.includes(tag));
+  const wrong = [PROJECT_TAG, name, ...(owner !== undefined ? [`owner:${owner}`] : [])].filter(
+    (tag) => !list.includes(tag),
+  );
   const absent = furtherKeys(settings).filter(
     (key) => !list.some((tag) => tag.startsWith(`${key}:`) || tag.startsWith(`${key}=`)),
   );
   return [...wrong, ...absent];
 }
+
+export const statedOwner: StackRule = {
+  name: "owner-stated",
+  description: "On live clouds the topology says whose the fleet is.",
+  level: "advisory",
+  severity: "low",
+  reason: "nothing breaks without: whoever finds a machine on the bill has nobody to ask",
+  checkStack: (_, { plan, cluster }) => {
+    const { world, owner } = plan.topology;
+    if (!cluster || world !== "clouds" || owner !== undefined) return [];
+    const remedy =
+      "set it in Pulumi.yaml (archipelago:fleet); every machine, network and address is then tagged with it";
+    return [{ place: "owner", value: "missing", allowed: "one word: a team or a person", remedy }];
+  },
+};
 
 function renderValue(value: unknown): string {
   if (value === undefined || value === null) return "not set";

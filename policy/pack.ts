@@ -8,7 +8,7 @@ import type {
   StackValidationArgs,
 } from "@pulumi/policy";
 import type { Plan } from "../plan/types";
-import { encryptedDisks, metadataTokens, tags, unsettledDisks } from "./machines";
+import { encryptedDisks, metadataTokens, statedOwner, tags, unsettledDisks } from "./machines";
 import { planCostCeiling } from "./cost";
 import { protectedData, retainedVolumes } from "./data";
 import { priceStack } from "./prices";
@@ -28,6 +28,7 @@ export const RULES: Rule[] = [
   unsettledDisks,
   metadataTokens,
   tags,
+  statedOwner,
   retainedVolumes,
   protectedData,
   sealedInputs,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { encryptedDisks, metadataTokens, tags, unsettledDisks } from "../../policy/machines";
+import { encryptedDisks, metadataTokens, statedOwner, tags, unsettledDisks } from "../../policy/machines";
 import { type Properties, UNKNOWN } from "../../policy/properties";
 import { fleetOf, findingsOf, REHEARSED, resource } from "./subjects";
 
@@ -82,5 +82,24 @@ describe("tags present", () => {
     expect(findingsOf(tags, resource(mapped, { tags: { ...map, owner: "platform" } }), fleet, owner)).toEqual([]);
     expect(findingsOf(tags, resource(listed, { tags: list }), fleet, owner)).toMatchObject([{ value: "no owner" }]);
     expect(findingsOf(tags, resource(listed, { tags: [...list, "owner:platform"] }), fleet, owner)).toEqual([]);
+  });
+
+  test("asks for the topology's owner, and for no other", () => {
+    const fleet = fleetOf("oregon", { owner: "platform" });
+    const [mapped, listed] = [AWS, "civo:index/instance:Instance"];
+    for (const wrong of [map, { ...map, owner: "sales" }])
+      expect(findingsOf(tags, resource(mapped, { tags: wrong }), fleet)).toMatchObject([
+        { value: "no owner=platform" },
+      ]);
+    expect(findingsOf(tags, resource(mapped, { tags: { ...map, owner: "platform" } }), fleet)).toEqual([]);
+    expect(findingsOf(tags, resource(listed, { tags: list }), fleet)).toMatchObject([{ value: "no owner:platform" }]);
+    expect(findingsOf(tags, resource(listed, { tags: [...list, "owner:platform"] }), fleet)).toEqual([]);
+  });
+
+  test("warn once a stack of a live fleet that nobody owns", () => {
+    const found = (over: object) => statedOwner.checkStack([], fleetOf("oregon", over), {});
+    expect(found({})).toMatchObject([{ place: "owner", value: "missing" }]);
+    expect(found({ owner: "platform" })).toEqual([]);
+    expect(found(REHEARSED)).toEqual([]);
   });
 });

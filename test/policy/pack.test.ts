@@ -47,7 +47,7 @@ describe("the pack", () => {
 
   test("leaves alone the stack of a project that is not in the topology, but for its secrets", () => {
     const stackPolicies = planPolicies(RULES, planWith()).filter((policy) => "validateStack" in policy);
-    expect(stackPolicies.map(({ name }) => name)).toEqual(["no-secret-in-state", "cost-ceiling"]);
+    expect(stackPolicies.map(({ name }) => name)).toEqual(["owner-stated", "no-secret-in-state", "cost-ceiling"]);
     const found: string[] = [];
     const urn = "urn:pulumi:elsewhere::other::pulumi:pulumi:Stack::other-elsewhere";
     const resources = [

@@ -34,6 +34,29 @@ const MACHINES: Record<string, (inputs: unknown) => string> = {
 };
 const machinesOf = ({ seen }: StackRun) => seen.filter(({ type }) => type in MACHINES);
 
+describe("the owner", () => {
+  const owned = planWith({ owner: "platform" });
+  const ownedMetal = planWith({ ...metal.topology, owner: "platform" });
+
+  test.each([...STACKS.map((stack) => [stack, owned] as const), ["tokyo", ownedMetal] as const])(
+    "of the topology is on all of %s that carries tags, and nobody's name without one",
+    async (stack, fleet) => {
+      const tagged = ({ seen }: StackRun) =>
+        seen.flatMap(({ name, inputs }) => {
+          const { tags, freeformTags } = opened(inputs) as Record<string, unknown>;
+          return tags || freeformTags ? [{ name, tags: JSON.stringify(tags ?? freeformTags) }] : [];
+        });
+      const found = tagged(await runStack(fleet, stack));
+      expect(found.length).toBeGreaterThan(0);
+      for (const { name, tags } of found)
+        expect([name, tags]).toEqual([name, expect.stringMatching(/"owner":"platform"|"owner:platform"/)]);
+      const without = tagged(await runStack(fleet === owned ? plan : metal, stack));
+      expect(without.map(({ name }) => name)).toEqual(found.map(({ name }) => name));
+      expect(JSON.stringify(without)).not.toContain("owner");
+    },
+  );
+});
+
 describe.each([
   ["live", plan],
   ["rehearsed", metal],
