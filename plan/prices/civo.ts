@@ -1,6 +1,6 @@
 /** Civo: by the hour, disk and address within, traffic free; the same price in every region. */
 import type { CloudPrices, Provenance, Size } from "../prices";
-import { priceEverywhere } from "./everywhere";
+import { priceEverywhere } from "./rows";
 
 const SOURCE = "https://www.civo.com/pricing";
 const UNDATED: Provenance = { source: SOURCE, from: "an undated copy, unverified" };

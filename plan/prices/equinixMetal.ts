@@ -1,6 +1,6 @@
 /** Equinix Metal: ended on 2026-06-30. Names only, for the rehearsal's emulated one: nothing can be bought, so nothing has a price. */
 import type { CloudPrices, Provenance, Size } from "../prices";
-import { priceEverywhere } from "./everywhere";
+import { priceEverywhere } from "./rows";
 
 const MEMORY: Provenance = {
   source: "https://docs.equinix.com/metal/hardware/standard-servers/",

@@ -1,6 +1,6 @@
 /** Linode (Akamai): by the month, disk, address and traffic within; dearer in two places. */
-import type { CloudPrices, Place, Provenance, Size } from "../prices";
-import { priceEverywhere } from "./everywhere";
+import type { CloudPrices, Place, Provenance } from "../prices";
+import { priceByMonth, priceEverywhere } from "./rows";
 
 const TYPES = "https://api.linode.com/v4/linode/types";
 const CHECKED: Provenance = {
@@ -17,15 +17,7 @@ const UNDATED: Provenance = { source: TYPES, from: "an undated copy, unverified"
 const MEMORY: Provenance = { source: TYPES, from: "memory, unverified" };
 const TRANSFER = "https://techdocs.akamai.com/cloud-computing/docs/network-transfer-usage-and-costs";
 
-const size = (
-  name: string,
-  vcpus: number,
-  memoryGib: number,
-  diskGib: number,
-  includedGb: number,
-  usdPerMonth: number,
-  provenance: Provenance = MEMORY,
-): Size => ({ name, vcpus, memoryGib, diskGib, includedGb, usdPerMonth, provenance });
+const size = priceByMonth(MEMORY);
 
 const PLACES =
   "ap-northeast ap-south ap-southeast ap-west au-mel ca-central de-fra-2 es-mad eu-central eu-west fr-par fr-par-2 gb-lon " +

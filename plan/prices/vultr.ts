@@ -1,6 +1,6 @@
 /** Vultr: cloud compute by the month, disk and traffic within; one price in every place, as far as the plan is sold there. */
-import type { CloudPrices, Provenance, Size } from "../prices";
-import { priceEverywhere } from "./everywhere";
+import type { CloudPrices, Provenance } from "../prices";
+import { priceByMonth, priceEverywhere } from "./rows";
 
 const SOURCE = "https://www.vultr.com/pricing/";
 const UNDATED: Provenance = { source: SOURCE, from: "an undated copy, unverified" };
@@ -16,15 +16,7 @@ const SEPTEMBER: Provenance = {
   copy: "a public ledger of machines bought on 2026-09-26: $0.0274 an hour, 730 hours a month",
 };
 
-const size = (
-  name: string,
-  vcpus: number,
-  memoryGib: number,
-  diskGib: number,
-  includedGb: number,
-  usdPerMonth: number,
-  provenance: Provenance = UNDATED,
-): Size => ({ name, vcpus, memoryGib, diskGib, includedGb, usdPerMonth, provenance });
+const size = priceByMonth(UNDATED);
 
 /** High performance comes on AMD and on Intel at one price. */
 const highPerformance = (vcpus: number, memoryGib: number, diskGib: number, includedGb: number, usdPerMonth: number) =>

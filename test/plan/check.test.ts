@@ -1,5 +1,3 @@
-import * as fs from "node:fs";
-import * as path from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { planStatefulSet } from "../../components/cockroachdb/objects";
@@ -9,7 +7,6 @@ import { REPLICA_REQUEST } from "../../plan/checkDatabase";
 import { parseCidr, overlaps } from "../../plan/cidr";
 import { UserError } from "../../plan/errors";
 import { mergeData } from "../../plan/merge";
-import type { CloudName } from "../../plan/types";
 import { planWith, topologyWith } from "./fixtures";
 
 const places = (over: object) => checkTopology(topologyWith(over)).map((finding) => finding.place);
