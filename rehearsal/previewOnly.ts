@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chooseEngine } from "../harness/engine";
@@ -10,6 +10,7 @@ import { openBackend, openStacks } from "../harness/workspace";
 import { obtainArtifacts } from "./artifacts";
 import { cloudPackages } from "./clouds";
 import { Store } from "./clouds/store";
+import { makeEngineFolders, planEngineEnvironment } from "./engineFolder";
 import { RecordedMachines } from "./machines/recordedMachines";
 import { writeOverlay } from "./overlay";
 import { kubernetesPackage } from "./plugins/kubernetes";
@@ -45,14 +46,8 @@ export async function previewOnly(options: PreviewOnlyOptions): Promise<ExitCode
   // In a preview nothing of theirs is asked that the released plugins would answer otherwise.
   const served = await serve([...clouds, kubernetesPackage(), randomPackage(), tlsPackage()]);
   try {
-    for (const name of ["home", "backend"]) mkdirSync(join(folder, name));
-    Object.assign(process.env, {
-      PULUMI_HOME: join(folder, "home"),
-      PULUMI_BACKEND_URL: `file://${join(folder, "backend")}`,
-      PULUMI_CONFIG_PASSPHRASE: createPassphrase(),
-      PULUMI_SKIP_UPDATE_CHECK: "true",
-      PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
-      PULUMI_DEBUG_PROVIDERS: served.debugProviders,
+    makeEngineFolders(folder);
+    Object.assign(process.env, planEngineEnvironment(folder, createPassphrase(), served.debugProviders), {
       ARCHIPELAGO_OVERLAY: join(folder, "overlay.json"),
       ARCHIPELAGO_MANIFESTS: artifacts.manifestsFolder,
       ARCHIPELAGO_PROJECT: join(folder, "project"),

@@ -19,6 +19,7 @@ import { probeCableDriver } from "./machines/cableDriver";
 import { Guard } from "./machines/guard";
 import { isEmpty, listLeftovers, removeEverything } from "./machines/inventory";
 import { prepareHost } from "./machines/worldLife";
+import { makeEngineFolders } from "./engineFolder";
 import { writeOverlay } from "./overlay";
 import { choosePlugins } from "./pluginChoice";
 import { freePorts } from "./ports";
@@ -115,7 +116,7 @@ async function ensureWorld(): Promise<world.WorldFile> {
     engine: renderEngine(engine),
   };
   world.writeWorld(file);
-  world.makeEngineFolders();
+  makeEngineFolders(world.engineFolder());
   writeOverlay(world.overlayPath(), file);
   enter(file);
   // the daemon alone owns the machines; here only the host is made safe for them

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stateFolder } from "../harness/folders";
+import { planEngineEnvironment } from "./engineFolder";
 
 /** What a living rehearsal is made of; written once at `up`, read by the daemon and by every later command. */
 export interface WorldFile {
@@ -28,6 +29,7 @@ export const daemonLogPath = (): string => join(stateFolder(), "daemon.log");
 export const overlayPath = (): string => join(stateFolder(), "overlay.json");
 export const storePath = (): string => join(stateFolder(), "clouds.json");
 export const kubeconfigFolder = (): string => join(stateFolder(), "kubeconfigs");
+export const engineFolder = (): string => join(stateFolder(), "pulumi");
 /** The project folder pulumi runs in: the program of this checkout, stack files of the rehearsal alone. */
 export const projectPath = (): string => join(stateFolder(), "project");
 
@@ -49,16 +51,9 @@ export const createPassphrase = (): string => randomBytes(18).toString("base64ur
 
 /** The environment in which plain `pulumi` and the harness meet this world. */
 export function planEnvironment(world: WorldFile): Record<string, string> {
-  const state = stateFolder();
+  const served = Object.entries(world.ports).map(([name, port]) => `${name}:${port}`);
   return {
-    PULUMI_HOME: join(state, "pulumi", "home"),
-    PULUMI_BACKEND_URL: `file://${join(state, "pulumi", "backend")}`,
-    PULUMI_CONFIG_PASSPHRASE: world.passphrase,
-    PULUMI_SKIP_UPDATE_CHECK: "true",
-    PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
-    PULUMI_DEBUG_PROVIDERS: Object.entries(world.ports)
-      .map(([name, port]) => `${name}:${port}`)
-      .join(","),
+    ...planEngineEnvironment(engineFolder(), world.passphrase, served.join(",")),
     ARCHIPELAGO_PROJECT: projectPath(),
     ARCHIPELAGO_OVERLAY: overlayPath(),
     ARCHIPELAGO_MANIFESTS: world.manifestsFolder,
@@ -74,11 +69,4 @@ export function renderEnvironment(environment: Record<string, string>): string {
   const quote = (value: string): string => `'${value.replaceAll("'", `'\\''`)}'`;
   const exports = Object.entries(environment).map(([name, value]) => `export ${name}=${quote(value)}\n`);
   return `${exports.join("")}pulumi() { command pulumi --cwd "$ARCHIPELAGO_PROJECT" "$@"; }\n`;
-}
-
-/** Creates the folders the engine expects to exist. */
-export function makeEngineFolders(): void {
-  for (const folder of ["home", "backend"]) {
-    mkdirSync(join(stateFolder(), "pulumi", folder), { recursive: true, mode: 0o700 });
-  }
 }

@@ -6,8 +6,10 @@ import { renderHostFirewall } from "../../plan/hostFirewall";
 import { type CloudName, CLOUDS, type NodeSpec, type PortRule } from "../../plan/types";
 import type { CloudObject } from "../../rehearsal/clouds/store";
 import type { FirewallRule, MachineSpec } from "../../rehearsal/machines/contract";
+import { sealedIn, unfold, withoutSealed } from "../program/runSecrets";
 import { ADAPTERS } from "./adapters";
 import {
+  BOOTSTRAP_TOKEN,
   type Built,
   clusterOf,
   type Edition,
@@ -139,6 +141,24 @@ describe("every cloud's adapter", () => {
           expect(script.length, name).toBeGreaterThan(5000);
           expect(Buffer.from(machineOf(name).userData).equals(script), `${name}: ${script.length} bytes`).toBe(true);
           expect([name, told.get(name)?.serverAddress]).toEqual([name, role === "server" ? undefined : server]);
+        }
+      },
+    );
+
+    test.each(CLOUDS)(
+      "%s: keeps the boot script sealed in the state, and no piece of it beside that",
+      async (cloud) => {
+        const machines = await stack.resources(ADAPTERS[cloud].machineType);
+        const own = machines.filter(({ urn }) => belongsTo(urn.split("::").at(-1) ?? "", clusterOf(cloud)));
+        expect(own).toHaveLength(clusterFor(cloud).nodes.length);
+        for (const { urn, inputs, outputs } of own) {
+          const name = urn.split("::").at(-1)!;
+          const script = told.get(name)!.script;
+          const sealed = sealedIn(inputs).flatMap((text) => unfold(text));
+          expect([name, sealed.some((text) => text === script)]).toEqual([name, true]);
+          const open = unfold(JSON.stringify(withoutSealed({ inputs, outputs }))).join("\n");
+          for (const piece of ["#!/bin/bash", "PRIVATE KEY", BOOTSTRAP_TOKEN])
+            expect([name, open.includes(piece)]).toEqual([name, false]);
         }
       },
     );

@@ -89,14 +89,14 @@ const pem = (what: string, bytes: number): string =>
     .toString("base64")
     .replace(/(.{64})/g, "$1\n")}\n-----END ${what}-----\n`;
 const CA = { caCert: pem("CERTIFICATE", 420), caKey: pem("EC PRIVATE KEY", 121) };
-const TOKEN = "abcdef.0123456789abcdef";
+export const BOOTSTRAP_TOKEN = "abcdef.0123456789abcdef";
 /** Too large for every cloud that has a limit, however it is packed. */
 const BALLAST = `\n# ${randomBytes(48_000).toString("base64")}\n`;
 
 function renderScript(plan: Plan, cluster: ClusterPlan, node: NodePlan, told: Omit<Told, "script">, edition: Edition) {
   const hostFirewall = CLOUD_FACTS[cluster.cloud].hostFirewall ? nodeRules(cluster.firewall, node) : undefined;
   const kubernetesVersion = edition.version ?? plan.topology.kubernetes.version;
-  const common = { cluster, node, kubernetesVersion, bootstrapToken: TOKEN, hostFirewall };
+  const common = { cluster, node, kubernetesVersion, bootstrapToken: BOOTSTRAP_TOKEN, hostFirewall };
   const script =
     node.role === "server"
       ? renderBootScript({

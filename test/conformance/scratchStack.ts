@@ -8,6 +8,7 @@ import { chooseEngine } from "../../harness/engine";
 import type { ClusterPlan } from "../../plan/types";
 import { obtainArtifacts } from "../../rehearsal/artifacts";
 import { cloudPackages, Store } from "../../rehearsal/clouds";
+import { makeEngineFolders, planEngineEnvironment } from "../../rehearsal/engineFolder";
 import { RecordedMachines } from "../../rehearsal/machines/recordedMachines";
 import { serve, type Served } from "../../rehearsal/plugins/server";
 
@@ -19,6 +20,13 @@ export interface Step {
   name: string;
   /** Which inputs differ. */
   diffs: string[];
+}
+
+export interface StateResource {
+  urn: string;
+  type: string;
+  inputs: Record<string, unknown>;
+  outputs: Record<string, unknown>;
 }
 
 export interface Run {
@@ -43,16 +51,10 @@ export class ScratchStack {
   async open(): Promise<void> {
     const artifacts = await obtainArtifacts({ only: ["engine"], onProgress: (line) => console.error(line) });
     this.served = await serve(cloudPackages({ store: this.store, machines: this.machines }));
-    for (const name of ["home", "backend", "work"]) mkdirSync(join(this.folder, name));
-    Object.assign(process.env, {
-      PATH: `${artifacts.binFolder}:${process.env.PATH}`,
-      PULUMI_HOME: join(this.folder, "home"),
-      PULUMI_BACKEND_URL: `file://${this.folder}/backend`,
-      PULUMI_CONFIG_PASSPHRASE: "for this test alone",
-      PULUMI_SKIP_UPDATE_CHECK: "true",
-      PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
-      PULUMI_DEBUG_PROVIDERS: this.served.debugProviders,
-    });
+    makeEngineFolders(this.folder);
+    mkdirSync(join(this.folder, "work"));
+    process.env.PATH = `${artifacts.binFolder}:${process.env.PATH}`;
+    Object.assign(process.env, planEngineEnvironment(this.folder, "for this test alone", this.served.debugProviders));
     const { command } = await chooseEngine();
     this.stack = await LocalWorkspace.createOrSelectStack(
       { stackName: "scratch", projectName: "conformance", program: () => Promise.resolve() },
@@ -90,14 +92,17 @@ export class ScratchStack {
     });
   }
 
-  /** URNs of the state's resources, by logical name and type. */
+  /** URN of a resource, by logical name and type. */
   async urnOf(type: string, name: string): Promise<string> {
-    const { deployment } = (await this.stack?.exportStack()) as {
-      deployment: { resources: { urn: string; type: string }[] };
-    };
-    const found = deployment.resources.find((one) => one.type === type && one.urn.endsWith(`::${name}`));
+    const found = (await this.resources(type)).find(({ urn }) => urn.endsWith(`::${name}`));
     if (!found) throw new Error(`no ${type} ${name} in the state`);
     return found.urn;
+  }
+
+  /** The state's resources of a type, as exported with the secrets open but marked. */
+  async resources(type: string): Promise<StateResource[]> {
+    const { deployment } = (await this.stack?.exportStack()) as { deployment: { resources: StateResource[] } };
+    return deployment.resources.filter((one) => one.type === type);
   }
 
   /** The machine of a node as the one-machine world has it. */

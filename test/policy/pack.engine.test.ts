@@ -1,84 +1,27 @@
-import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
-import { chooseEngine } from "../../harness/engine";
-import { prepareProject } from "../../harness/project";
 import { PROJECT_FOLDER } from "../../harness/topology";
-import { mergeData } from "../../plan/merge";
 import { RULES } from "../../policy/pack";
-import { obtainArtifacts } from "../../rehearsal/artifacts";
-import { cloudPackages } from "../../rehearsal/clouds";
-import { Store } from "../../rehearsal/clouds/store";
-import { planOverlay } from "../../rehearsal/overlay";
-import { kubernetesPackage } from "../../rehearsal/plugins/kubernetes";
-import { randomPackage } from "../../rehearsal/plugins/random";
-import { serve, type Served } from "../../rehearsal/plugins/server";
-import { tlsPackage } from "../../rehearsal/plugins/tls";
-import { PretendMachines } from "../program/pretendMachines";
+import { EmulatedWorld } from "../program/emulatedWorld";
 
 const PACK = join(PROJECT_FOLDER, "policy");
 
-interface Ended {
-  code: number | null;
-  text: string;
-}
-
 describe("the policy pack, by the real engine, on emulated clouds without machines", () => {
-  const folder = mkdtempSync(join(tmpdir(), "archipelago-policy-"));
-  const project = join(folder, "project");
-  const machines = new PretendMachines();
-  const store = new Store();
-  let served: Served;
-  let engine: string;
-
-  /** One run of the engine, as a person at a shell would start it. */
-  const pulumi = (cwd: string, ...words: string[]): Promise<Ended> =>
-    new Promise((resolve, reject) => {
-      const child = spawn(engine, [...words, "--non-interactive", "--color=never"], { cwd });
-      let text = "";
-      const note = (chunk: Buffer) => void (text += chunk.toString());
-      child.stdout.on("data", note);
-      child.stderr.on("data", note);
-      child.once("error", reject);
-      child.once("close", (code) => resolve({ code, text }));
-    });
+  const world = new EmulatedWorld();
+  const { machines } = world;
   const preview = (stack: string, ...more: string[]) =>
-    pulumi(project, "preview", "--stack", stack, "--policy-pack", PACK, ...more);
-
-  const overlayWith = (over: object): void =>
-    writeFileSync(join(folder, "overlay.json"), JSON.stringify(mergeData(REHEARSED, over)));
+    world.pulumi(["preview", "--stack", stack, "--policy-pack", PACK, ...more]);
+  /** The fleet as it would be on live clouds. */
+  const live = (over: object = {}): void =>
+    writeFileSync(join(world.folder, "overlay.json"), JSON.stringify({ ...LIVE, ...over }));
 
   beforeAll(async () => {
-    const artifacts = await obtainArtifacts({
-      only: ["engine", "manifests"],
-      onProgress: (line) => console.error(line),
-    });
-    served = await serve([...cloudPackages({ store, machines }), kubernetesPackage(), randomPackage(), tlsPackage()]);
-    Object.assign(process.env, {
-      PATH: `${artifacts.binFolder}:${process.env.PATH}`,
-      PULUMI_HOME: join(folder, "home"),
-      PULUMI_BACKEND_URL: `file://${folder}`,
-      PULUMI_CONFIG_PASSPHRASE: "for this test alone",
-      PULUMI_SKIP_UPDATE_CHECK: "true",
-      PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
-      PULUMI_DEBUG_PROVIDERS: served.debugProviders,
-      ARCHIPELAGO_OVERLAY: join(folder, "overlay.json"),
-      ARCHIPELAGO_MANIFESTS: artifacts.manifestsFolder,
-    });
-    overlayWith({});
-    prepareProject(PROJECT_FOLDER, project);
-    engine = (await chooseEngine()).path;
-    for (const stack of ["broker", "oregon"]) await pulumi(project, "stack", "init", stack);
+    await world.open();
+    for (const stack of ["broker", "oregon"]) await world.pulumi(["stack", "init", stack]);
   });
-
-  afterAll(async () => {
-    await served?.close();
-    await machines.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterAll(() => world.close());
 
   test("lets the program's own stacks through before anything is up", async () => {
     for (const stack of ["broker", "oregon"]) {
@@ -92,8 +35,7 @@ describe("the policy pack, by the real engine, on emulated clouds without machin
 
   test("lets them be put up, when every secret is known, and finds each of them sealed", async () => {
     for (const stack of ["broker", "oregon"]) {
-      const { code, text } = await pulumi(
-        project,
+      const { code, text } = await world.pulumi([
         "up",
         "--yes",
         "--skip-preview",
@@ -101,7 +43,7 @@ describe("the policy pack, by the real engine, on emulated clouds without machin
         stack,
         "--policy-pack",
         PACK,
-      );
+      ]);
       expect(text).not.toMatch(/\[(mandatory|advisory)\]/);
       expect(code, text).toBe(0);
     }
@@ -111,22 +53,22 @@ describe("the policy pack, by the real engine, on emulated clouds without machin
   });
 
   test("lets a region's API be open to everybody only where the topology accepts that", async () => {
-    overlayWith({ adminCidrs: ["0.0.0.0/0"], accepted: ["admin-open"] });
+    world.propose({ adminCidrs: ["0.0.0.0/0"], accepted: ["admin-open"] });
     const accepted = await preview("oregon");
     expect(accepted.code, accepted.text).toBe(0);
     expect(accepted.text).toContain("oregon-server-gateway-api-0-0-0-0-0");
-    overlayWith({ adminCidrs: ["0.0.0.0/0"] });
+    world.propose({ adminCidrs: ["0.0.0.0/0"] });
     const { code, text } = await preview("oregon");
-    overlayWith({});
+    world.propose();
     expect(code).not.toBe(0);
     // The plan refuses it, and so does the pack that reads the same topology.
     expect(text).toMatch(/policy pack .* failed to start/);
   });
 
   test("blocks the program itself where live data would go unprotected, which the plan only warns of", async () => {
-    writeFileSync(join(folder, "overlay.json"), JSON.stringify({ ...LIVE, protectData: false }));
+    live({ protectData: false });
     const { code, text } = await preview("oregon");
-    overlayWith({});
+    world.propose();
     expect(code).not.toBe(0);
     expect(text).toMatch(/\[mandatory\].*stateful-resources-protected/);
     expect(text).toMatch(/oregon-worker-1: database replica 0 and 2, not protected/);
@@ -134,7 +76,7 @@ describe("the policy pack, by the real engine, on emulated clouds without machin
   });
 
   test("reads its settings: a warning can be made to block, further tags, a lower cost ceiling", async () => {
-    const config = join(folder, "settings.json");
+    const config = join(world.folder, "settings.json");
     const settings = {
       "tags-present": { enforcementLevel: "mandatory", keys: ["owner"] },
       "cost-ceiling": { monthlyUsd: 1 },
@@ -148,7 +90,7 @@ describe("the policy pack, by the real engine, on emulated clouds without machin
   });
 
   test("blocks a careless program at every point at once", async () => {
-    const careless = join(folder, "careless");
+    const careless = join(world.folder, "careless");
     mkdirSync(careless);
     symlinkSync(join(PROJECT_FOLDER, "node_modules"), join(careless, "node_modules"));
     symlinkSync(PACK, join(careless, "policy"));
@@ -162,9 +104,9 @@ describe("the policy pack, by the real engine, on emulated clouds without machin
       }),
     );
     writeFileSync(join(careless, "main.cjs"), CARELESS);
-    writeFileSync(join(folder, "overlay.json"), JSON.stringify(LIVE));
-    await pulumi(careless, "stack", "init", "oregon");
-    const { code, text } = await pulumi(careless, "preview", "--stack", "oregon", "--policy-pack", "policy");
+    live();
+    await world.pulumi(["stack", "init", "oregon"], careless);
+    const { code, text } = await world.pulumi(["preview", "--stack", "oregon", "--policy-pack", "policy"], careless);
     expect(code).not.toBe(0);
     for (const policy of [
       "no-management-port-open-to-the-world",
@@ -182,12 +124,6 @@ describe("the policy pack, by the real engine, on emulated clouds without machin
     expect(text).toContain("opens SSH for everybody");
     expect(text).not.toContain("hunter2");
   });
-});
-
-const REHEARSED = planOverlay({
-  cableDriver: "vxlan",
-  databaseImage: "archipelago.internal/cockroachdb-stand-in:v25.4.14",
-  databaseStandIn: true,
 });
 
 /** The tree's own fleet on live clouds, with what a user has to fill in. */

@@ -1,70 +1,18 @@
-import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { chooseEngine } from "../../harness/engine";
 import { runDown, runPreview, runUp } from "../../harness/fleet";
-import { prepareProject } from "../../harness/project";
-import { PROJECT_FOLDER } from "../../harness/topology";
-import { obtainArtifacts } from "../../rehearsal/artifacts";
-import { cloudPackages } from "../../rehearsal/clouds";
-import { Store } from "../../rehearsal/clouds/store";
-import { writeOverlay } from "../../rehearsal/overlay";
-import { kubernetesPackage } from "../../rehearsal/plugins/kubernetes";
-import { randomPackage } from "../../rehearsal/plugins/random";
-import { serve, type Served } from "../../rehearsal/plugins/server";
-import { tlsPackage } from "../../rehearsal/plugins/tls";
-import { PretendMachines } from "./pretendMachines";
+import { EmulatedWorld } from "./emulatedWorld";
 
 const STACKS = ["broker", "oregon", "ashburn", "london", "tokyo"];
 const screen = { write: (text: string) => process.stderr.write(text) };
 
 describe("the program, by the real engine, on emulated clouds without machines", () => {
-  const folder = mkdtempSync(join(tmpdir(), "archipelago-engine-"));
-  const machines = new PretendMachines();
-  const store = new Store();
-  let served: Served;
-  let pulumi: string;
+  const world = new EmulatedWorld();
+  const { machines, store } = world;
+  const exported = async (stack: string, ...more: string[]): Promise<string> =>
+    (await world.pulumi(["stack", "export", "--stack", stack, ...more])).text;
 
-  const exported = async (stack: string, ...more: string[]): Promise<string> => {
-    const args = ["stack", "export", "--stack", stack, "--cwd", join(folder, "project"), ...more];
-    return (await promisify(execFile)(pulumi, args, { maxBuffer: 256 * 1024 * 1024 })).stdout;
-  };
-
-  beforeAll(async () => {
-    const artifacts = await obtainArtifacts({
-      only: ["engine", "manifests"],
-      onProgress: (line) => console.error(line),
-    });
-    served = await serve([...cloudPackages({ store, machines }), kubernetesPackage(), randomPackage(), tlsPackage()]);
-    writeOverlay(join(folder, "overlay.json"), {
-      cableDriver: "vxlan",
-      databaseImage: "archipelago.internal/cockroachdb-stand-in:v25.4.14",
-      databaseStandIn: true,
-    });
-    Object.assign(process.env, {
-      PATH: `${artifacts.binFolder}:${process.env.PATH}`,
-      PULUMI_HOME: join(folder, "home"),
-      PULUMI_BACKEND_URL: `file://${folder}`,
-      PULUMI_CONFIG_PASSPHRASE: "for this test alone",
-      PULUMI_SKIP_UPDATE_CHECK: "true",
-      PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
-      PULUMI_DEBUG_PROVIDERS: served.debugProviders,
-      ARCHIPELAGO_OVERLAY: join(folder, "overlay.json"),
-      ARCHIPELAGO_MANIFESTS: artifacts.manifestsFolder,
-      ARCHIPELAGO_PROJECT: join(folder, "project"),
-    });
-    prepareProject(PROJECT_FOLDER, join(folder, "project"));
-    pulumi = (await chooseEngine()).path;
-  });
-
-  afterAll(async () => {
-    await served?.close();
-    await machines.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  beforeAll(() => world.open());
+  afterAll(() => world.close());
 
   test("a preview before anything is up plans the broker, says that the regions wait for it, and creates nothing", async () => {
     const report = await runPreview({ screen });

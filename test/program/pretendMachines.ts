@@ -29,6 +29,8 @@ export class PretendMachines implements Machines {
   readonly segments = new Map<string, Segment>();
   readonly apis = new Map<string, PretendApi>();
   readonly created: string[] = [];
+  /** Every boot script a machine was given, in the order of their creation. */
+  readonly scripts: string[] = [];
 
   ensureSegment(segment: Segment): Promise<void> {
     this.segments.set(segment.name, segment);
@@ -45,6 +47,7 @@ export class PretendMachines implements Machines {
     const apiName = /api\.([a-z0-9-]+)\.[a-z0-9.-]+/.exec(spec.userData);
     if (!apiName) throw new Error(`user data of ${spec.name} names no API server`);
     this.created.push(spec.name);
+    this.scripts.push(spec.userData);
     const cluster = apiName[1] as string;
     const api = this.apis.get(cluster) ?? new PretendApi(cluster);
     this.apis.set(cluster, api);

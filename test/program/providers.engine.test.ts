@@ -11,6 +11,7 @@ import { chooseEngine } from "../../harness/engine";
 import { obtainArtifacts } from "../../rehearsal/artifacts";
 import { cloudPackages, Store } from "../../rehearsal/clouds";
 import { outOfCapacity } from "../../rehearsal/clouds/faults";
+import { makeEngineFolders, planEngineEnvironment } from "../../rehearsal/engineFolder";
 import { RecordedMachines } from "../../rehearsal/machines/recordedMachines";
 import { randomPackage } from "../../rehearsal/plugins/random";
 import { serve, type Served } from "../../rehearsal/plugins/server";
@@ -31,7 +32,6 @@ describe("the provider server under the real engine", () => {
   const store = new Store(join(folder, "clouds.json"));
   let served: Served;
   let stack: Stack;
-  let environment: Record<string, string>;
 
   const program = (choices: Choices) => (): Promise<Record<string, unknown>> => {
     const password = new RandomPassword("password", { length: 24, special: false });
@@ -72,17 +72,10 @@ describe("the provider server under the real engine", () => {
   beforeAll(async () => {
     const artifacts = await obtainArtifacts({ only: ["engine"], onProgress: (line) => console.error(line) });
     served = await serve([...cloudPackages({ store, machines }), randomPackage(), tlsPackage()]);
-    for (const name of ["home", "backend", "work"]) mkdirSync(join(folder, name));
-    environment = {
-      PATH: `${artifacts.binFolder}:${process.env.PATH}`,
-      PULUMI_HOME: join(folder, "home"),
-      PULUMI_BACKEND_URL: `file://${folder}/backend`,
-      PULUMI_CONFIG_PASSPHRASE: "for this test alone",
-      PULUMI_SKIP_UPDATE_CHECK: "true",
-      PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
-      PULUMI_DEBUG_PROVIDERS: served.debugProviders,
-    };
-    Object.assign(process.env, environment);
+    makeEngineFolders(folder);
+    mkdirSync(join(folder, "work"));
+    process.env.PATH = `${artifacts.binFolder}:${process.env.PATH}`;
+    Object.assign(process.env, planEngineEnvironment(folder, "for this test alone", served.debugProviders));
     const { command } = await chooseEngine();
     stack = await LocalWorkspace.createOrSelectStack(
       { stackName: "probe", projectName: "providers", program: program({}) },

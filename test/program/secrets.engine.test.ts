@@ -1,0 +1,103 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { runDown, runUp } from "../../harness/fleet";
+import { renderReport, type FleetReport } from "../../harness/report";
+import { runReview } from "../../harness/reviewRun";
+import { maskOutputs, runOutputs } from "../../harness/status";
+import type { CloudObject } from "../../rehearsal/clouds/store";
+import { EmulatedWorld } from "./emulatedWorld";
+import { assertNoSecretIn, findSecrets, secretsOfRun } from "./runSecrets";
+
+const STACKS = ["broker", "oregon", "ashburn", "london", "tokyo"];
+
+/** Where each cloud's machine carries its user data; beside it, clouds are told no secret. */
+const USER_DATA: Record<string, string> = {
+  "aws:ec2/instance:Instance": "userDataBase64",
+  "oci:Core/instance:Instance": "metadata",
+  "vultr:index/instance:Instance": "userData",
+  "civo:index/instance:Instance": "script",
+  "equinix-metal:index/device:Device": "userData",
+};
+
+/** A whole life of the rehearsed fleet, and everything anybody could have read of it. */
+describe("no secret of a run stands in clear", () => {
+  const world = new EmulatedWorld();
+  const read: Record<string, string> = {};
+  const note = (place: string, text: string): void => void (read[place] = (read[place] ?? "") + text);
+  const screen = { write: (text: string) => note("the harness's screen", text) };
+  const onEvent = (_: string, event: unknown): void => note("engine events", `${JSON.stringify(event)}\n`);
+  const take = (report: FleetReport): void => {
+    note("the harness's report", renderReport(report).join("\n"));
+    note("the harness's --json", JSON.stringify(report));
+  };
+  let secrets = new Set<string>();
+
+  beforeAll(async () => {
+    await world.open();
+    const up = await runUp({ screen, onEvent });
+    expect(up.stacks.map(({ outcome, errors }) => [outcome, errors])).toEqual(STACKS.map(() => ["changed", []]));
+    take(up);
+    secrets = await secretsOfRun(world, STACKS);
+    note("the emulated clouds' store", JSON.stringify(world.store.list().map(withoutUserData)));
+    for (const file of readdirSync(join(world.folder, "backend"), { recursive: true, encoding: "utf8" })) {
+      if (/\.(json|bak|attrs)$/.test(file))
+        note("the backend's files", readFileSync(join(world.folder, "backend", file), "utf8"));
+    }
+    for (const words of [
+      ["preview", "--diff"],
+      ["stack"],
+      ["stack", "output"],
+      ["stack", "output", "--json"],
+      ["stack", "export"],
+    ])
+      note("pulumi's console", (await world.pulumi([...words, "--stack", "oregon"])).text);
+    // A change that would replace machines is told with all they are made of.
+    world.propose({
+      kubernetes: { version: "v1.37.1" },
+      clusters: { oregon: { nodes: { server: { zone: "us-west-2b" } } } },
+    });
+    note("pulumi's console", (await world.pulumi(["preview", "--diff", "--stack", "oregon"])).text);
+    world.propose({ owner: "platform" });
+    const review = await runReview({ screen, preview: { refresh: true } });
+    note("the comment", review.markdown);
+    take(await runUp({ screen, onEvent, stacks: ["broker", "london"] }));
+    note("the harness's outputs", JSON.stringify(Object.values(await runOutputs({ screen })).map(maskOutputs)));
+    take(await runDown({ screen, onEvent }));
+    note("the emulated clouds' log", world.log.join("\n"));
+  });
+  afterAll(() => world.close());
+
+  test("and there are secrets of every kind to look for", () => {
+    expect(secrets.size).toBeGreaterThan(100);
+    // Not a text that holds none of them because the search finds none.
+    const scripts = [...new Set(world.machines.scripts)];
+    expect(scripts).toHaveLength(6);
+    for (const script of scripts) expect(findSecrets(script, secrets).length).toBeGreaterThan(0);
+  });
+
+  test.each([
+    "engine events",
+    "the harness's screen",
+    "the harness's report",
+    "the harness's --json",
+    "the harness's outputs",
+    "the comment",
+    "pulumi's console",
+    "the backend's files",
+    "the emulated clouds' store",
+    "the emulated clouds' log",
+  ])("in %s", (place) => {
+    expect(read[place]?.length ?? 0).toBeGreaterThan(100);
+    assertNoSecretIn(place, read[place]!, secrets);
+  });
+});
+
+/** What a cloud keeps of a machine beside its user data, which it has to be told. */
+function withoutUserData(object: CloudObject): CloudObject {
+  const field = USER_DATA[object.type];
+  if (field === undefined) return object;
+  if (object.inputs[field] === undefined) throw new Error(`${object.type} has no ${field}`);
+  const strike = (properties: CloudObject["inputs"]) => ({ ...properties, [field]: undefined });
+  return { ...object, inputs: strike(object.inputs), computed: strike(object.computed) };
+}
