@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { assertTopology } from "../../plan/check";
 import { planFleet } from "../../plan/plan";
 import { draw, fleetOf } from "../plan/generatedFleet";
+import { median } from "./cpu";
 
 const LIMIT_MS = 1000;
 /** Their ranges fill 10.0.0.0/8. */
@@ -32,7 +33,6 @@ function measure(clusters: number): Round[] {
   });
 }
 
-const median = (numbers: number[]): number => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
 const text = (ms: number): string => `${ms.toFixed(1)} ms`;
 
 const [fresh] = measure(count);
