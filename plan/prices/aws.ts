@@ -18,7 +18,13 @@ const ADDRESS: Provenance = {
   copy: "taourl.com/read-2607549.html of 2025-05-12, which quotes AWS's announcement",
 };
 
-const size = (name: string, vcpus: number, memoryGib: number, usdPerHour: number, provenance: Provenance = SIZES): Size => ({
+const size = (
+  name: string,
+  vcpus: number,
+  memoryGib: number,
+  usdPerHour: number,
+  provenance: Provenance = SIZES,
+): Size => ({
   name,
   vcpus,
   memoryGib,
