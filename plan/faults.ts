@@ -4,7 +4,7 @@
  */
 import { CLOUD_FACTS } from "./clouds";
 import { availabilityDomainsOf } from "./networks";
-import { TABLES_DATE } from "./tables";
+import { TABLE_DATE } from "./prices";
 import { CLOUDS, type CloudName } from "./types";
 
 export const FAULT_KINDS = [
@@ -93,7 +93,7 @@ export const FAULTS: Record<FaultKind, Fault> = {
   },
   "unknown size": {
     means: (label, where) => `${label} does not offer that size${where}, or not in that zone`,
-    act: `Choose another \`size\` in the topology; plan/tables.ts lists those of ${TABLES_DATE}`,
+    act: `Choose another \`size\` in the topology; plan/tables.ts lists those of ${TABLE_DATE}`,
     waits: false,
   },
   "unknown image": {
