@@ -10,11 +10,14 @@ export const BROUGHT_FOLDER = "/opt/archipelago/kubernetes";
 export const KUBERNETES_FUNCTION = `
 # is_there PROGRAM: in the version wanted
 is_there() {
+  local said
+  # Not through a pipe: grep ends at the first match, and what a program has yet to say would kill it
   case $1 in
-    kubelet) kubelet --version ;;
-    kubectl) kubectl version --client ;;
-    *) "$1" version -o short ;;
-  esac 2>/dev/null | grep -qwF "v$KUBERNETES"
+    kubelet) said=$(kubelet --version 2>/dev/null) ;;
+    kubectl) said=$(kubectl version --client 2>/dev/null) ;;
+    *) said=$("$1" version -o short 2>/dev/null) ;;
+  esac
+  grep -qwF "v$KUBERNETES" <<<"$said"
 }
 # kubernetes PROGRAM...: in the version wanted; out of the machine image if it brings them, else upstream's packages
 kubernetes() {

@@ -92,6 +92,22 @@ describe("the upgrade script", () => {
     );
   });
 
+  test("sees what is there although the program says more than its version", () => {
+    program("kubeadm", 'if [ "$1" = version ]; then echo v1.37.1; fi');
+    for (const [name, said] of [
+      ["kubelet", "Kubernetes v1.37.1"],
+      ["kubectl", "Client Version: v1.37.1"],
+    ] as const) {
+      // Said in two writes with a pause between: whoever stops listening after the first kills it
+      program(name, `echo "${said}"; sleep 0.2; echo "and more" || exit 141; sleep 0.1; echo "and more"`);
+    }
+    for (const name of ["systemctl", "curl", "gpg", "apt-get", "apt-mark"]) program(name);
+    mkdirSync(join(root, "etc/apt/sources.list.d"), { recursive: true });
+    const { status, calls } = run(worker);
+    expect(status).toBe(0);
+    expect(calls.filter((call) => call.startsWith("apt-get"))).toEqual([]);
+  });
+
   test("ends with the step that failed, and leaves the kubelet as it was", () => {
     bringVersion("v1.37.1");
     program("kubeadm", "echo it went wrong; exit 4");
