@@ -1,4 +1,5 @@
 /** The user data of every machine in every cloud: one bash script, a pure function of what is known before boot. */
+import { UserError } from "./errors";
 import { INTERFACES_MARK, renderHostFirewall } from "./hostFirewall";
 import { ADDRESS_MARK, PATCHES_FOLDER, renderInit, renderJoin } from "./kubeadm";
 import { AWAIT_FUNCTION, BROUGHT_FOLDER, KUBERNETES_FUNCTION } from "./kubernetesPrograms";
@@ -44,7 +45,7 @@ export type BootInput = ServerBoot | WorkerBoot;
  * It installs what is missing, finds the node's private address inside the node CIDR, and runs kubeadm. Safe to run again.
  * Log: /var/log/archipelago-boot.log; end: /var/lib/archipelago/boot.done, or boot.failed with the failing step.
  *
- * @throws RangeError above BOOT_SCRIPT_LIMIT_BYTES.
+ * @throws UserError above BOOT_SCRIPT_LIMIT_BYTES; plan/checkBoot.ts finds that before anything is made.
  */
 export function renderBootScript(input: BootInput): string {
   const script = [
@@ -61,7 +62,10 @@ export function renderBootScript(input: BootInput): string {
   ].join("\n");
   const bytes = Buffer.byteLength(script);
   if (bytes > BOOT_SCRIPT_LIMIT_BYTES) {
-    throw new RangeError(`boot script of ${input.node.name}: ${bytes} bytes, at most ${BOOT_SCRIPT_LIMIT_BYTES}`);
+    throw new UserError(
+      `boot script of ${input.node.name}: ${bytes} bytes, at most ${BOOT_SCRIPT_LIMIT_BYTES}`,
+      "shorten what stands in it: `adminCidrs`, `domain`, names of nodes",
+    );
   }
   return script;
 }

@@ -1,5 +1,6 @@
 /** Everything that can be wrong with a topology, found at once and before any cloud is asked. */
 import { checkAddresses, checkAdmins } from "./checkAddresses";
+import { checkBoot } from "./checkBoot";
 import { checkClouds } from "./checkClouds";
 import { checkClusters, checkCounts } from "./checkClusters";
 import { checkDatabase } from "./checkDatabase";
@@ -17,7 +18,10 @@ export function checkTopology(data: unknown): RuleFinding[] {
   const parsed = fleetShape.safeParse(data);
   const { clusters, findings } = shapeClusters(parsed.success ? parsed.data.clusters : clustersOf(data));
   const shape = parsed.success ? findings : [...shapeFindings(parsed.error, data, []), ...findings];
-  const found = [...shape, ...checkValues(parsed.data, clusters, findings.length > 0)];
+  const values = [...shape, ...checkValues(parsed.data, clusters, findings.length > 0)];
+  // What is wrong already cannot be planned.
+  const isSound = values.every(({ severity, rule }) => severity !== "error" || isAcceptable(rule));
+  const found = isSound ? [...values, ...checkBoot(data as Topology)] : values;
   const accepted = new Set<string>(parsed.data?.accepted);
   return found.filter(({ rule }) => !(accepted.has(rule) && isAcceptable(rule)));
 }

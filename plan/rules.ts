@@ -112,6 +112,8 @@ export const RULES = {
   "zone-place": error("A zone belongs to its place."),
   "address-quota": warning("Static addresses in one place are within the cloud's usual quota."),
 
+  "boot-script": error("A machine's boot script fits into 16 KiB, the smallest user data of any cloud."),
+
   // database
   "database-image": error("`database.image` is an image with its tag or digest."),
   "database-latest": error("The tag of the database is not a moving one: replicas would differ."),
