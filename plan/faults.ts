@@ -4,7 +4,6 @@
  */
 import { CLOUD_FACTS } from "./clouds";
 import { availabilityDomainsOf } from "./networks";
-import { TABLE_DATE } from "./prices";
 import { CLOUDS, type CloudName } from "./types";
 
 export const FAULT_KINDS = [
@@ -93,7 +92,7 @@ export const FAULTS: Record<FaultKind, Fault> = {
   },
   "unknown size": {
     means: (label, where) => `${label} does not offer that size${where}, or not in that zone`,
-    act: `Choose another \`size\` in the topology; plan/tables.ts lists those of ${TABLE_DATE}`,
+    act: "Choose another `size` in the topology; plan/prices lists those that are known",
     waits: false,
   },
   "unknown image": {
