@@ -7,10 +7,10 @@ import type { CloudName, ClusterPlan, NodePlan } from "../plan/types";
 
 /** What may be known of the fleet when a machine's boot script is written. */
 export interface KnownAddresses {
-  /** The node's own static public address, where the cloud tells it before boot. */
-  publicAddress?: pulumi.Output<string>;
-  /** Private address of the cluster's server: known to everybody but the server itself. */
-  serverAddress?: pulumi.Output<string>;
+  /** Where the API will be dialled from outside, where the cloud tells it before boot: it stands in the certificate. */
+  apiAddress?: pulumi.Output<string>;
+  /** Private addresses of the other servers: for a worker of all, for a server of those that are planned or made before it. */
+  serverAddresses: pulumi.Output<string>[];
 }
 
 export interface CloudArgs {
@@ -30,8 +30,27 @@ export interface Machine {
   publicAddress: pulumi.Output<string>;
 }
 
-/** Network, firewall, image, machines, addresses of one cluster. Servers come first. */
-export type CreateCloud = (args: CloudArgs, parent: pulumi.Resource) => Machine[];
+/** What an adapter makes of a cluster: network, firewall, image, machines, addresses. */
+export interface CloudCluster {
+  /** Servers first. */
+  machines: Machine[];
+  /** Stands before the API where there are several servers; a single one answers by its own static address. */
+  balancer?: Balancer;
+}
+
+export interface Balancer {
+  /** Outlives every single server. */
+  address: pulumi.Output<string>;
+  /** What goes only with the whole cluster, such as its network: whatever lives inside the cluster is gone with it. */
+  whole: pulumi.Resource;
+}
+
+/** A balancer while the servers behind it are being made. */
+export interface OpenBalancer<Server> extends Balancer {
+  attach: (node: NodePlan, server: Server) => void;
+}
+
+export type CreateCloud = (args: CloudArgs, parent: pulumi.Resource) => CloudCluster;
 
 /** The adapter of a cloud; only the chosen cloud's SDK is loaded. */
 export function cloudAdapter(name: CloudName): CreateCloud {
@@ -56,15 +75,33 @@ export function cloudAdapter(name: CloudName): CreateCloud {
   /* eslint-enable @typescript-eslint/no-require-imports */
 }
 
-/** Creates the machines one by one, the server first, because the others are told its address. */
+/** Creates one machine; `userData` makes its boot script, told the machine's own static address where it is known. */
+export type CreateMachine = (
+  node: NodePlan,
+  userData: (publicAddress?: pulumi.Output<string>) => pulumi.Output<string>,
+) => Machine;
+
+/**
+ * Creates the machines one by one, the servers first, because the others are told their addresses.
+ *
+ * @param balancer where the API is dialled instead of the single server's own address.
+ */
 export function createMachines(
   { cluster, boot }: CloudArgs,
-  create: (node: NodePlan, userData: (publicAddress?: pulumi.Output<string>) => pulumi.Output<string>) => Machine,
+  create: CreateMachine,
+  balancer?: pulumi.Output<string>,
 ): Machine[] {
   const machines: Machine[] = [];
   for (const node of cluster.nodes) {
-    const serverAddress = machines[0]?.privateAddress;
-    machines.push(create(node, (publicAddress) => boot(node, { publicAddress, serverAddress })));
+    const servers = cluster.nodes.filter((other) => other.role === "server" && other !== node);
+    const serverAddresses = servers.flatMap((server) => {
+      // A worker waits for the servers' machines: else it could be given an address that is planned for one of them.
+      if (node.role === "server" && server.privateAddress) return [pulumi.output(server.privateAddress)];
+      return machines.filter((made) => made.node === server).map(({ privateAddress }) => privateAddress);
+    });
+    machines.push(
+      create(node, (publicAddress) => boot(node, { apiAddress: balancer ?? publicAddress, serverAddresses })),
+    );
   }
   return machines;
 }

@@ -1,9 +1,11 @@
 /** The user data of every machine in every cloud: one bash script, a pure function of what is known before boot. */
+import { file, quote } from "./bash";
 import { UserError } from "./errors";
 import { INTERFACES_MARK, renderHostFirewall } from "./hostFirewall";
-import { ADDRESS_MARK, PATCHES_FOLDER, renderInit, renderJoin } from "./kubeadm";
+import { kubeadmStep } from "./kubeadmStep";
 import { AWAIT_FUNCTION, BROUGHT_FOLDER, KUBERNETES_FUNCTION } from "./kubernetesPrograms";
 import { volumeFolder } from "./names";
+import { digest } from "./servers";
 import type { ClusterPlan, NodePlan, PortRule } from "./types";
 
 /** The smallest limit among the clouds (AWS), before any compression. */
@@ -27,12 +29,35 @@ export interface ServerBoot extends CommonInput {
   caKey: string;
   /** Addresses known before boot, for the API server's certificate. */
   publicAddresses: string[];
+  /** Where there are several servers. */
+  together?: ServerGroup;
+}
+
+/** What makes several servers one control plane. */
+export interface ServerGroup {
+  /** Private addresses of the others, as far as they are known. */
+  serverAddresses: string[];
+  /** Makes the cluster unless another server's API answers already; all the others join. */
+  founder: boolean;
+  /** `sha256:<hex>` of the CA's public key. */
+  caHash: string;
+  credentials: SharedCredentials;
+}
+
+/** What all servers must have in common, made beforehand: so none has to hand it to another. PEM. */
+export interface SharedCredentials {
+  etcdCaCert: string;
+  etcdCaKey: string;
+  frontProxyCaCert: string;
+  frontProxyCaKey: string;
+  serviceAccountKey: string;
+  serviceAccountPublicKey: string;
 }
 
 export interface WorkerBoot extends CommonInput {
   role: "worker";
-  /** Private address of the server. */
-  serverAddress: string;
+  /** Private addresses of the servers, at least one. */
+  serverAddresses: string[];
   /** `sha256:<hex>` of the CA's public key. */
   caHash: string;
 }
@@ -70,24 +95,25 @@ export function renderBootScript(input: BootInput): string {
   return script;
 }
 
-/** Single-quoted for bash. */
-const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
-
-/** A file by here-document; the text is not expanded. */
-function file(path: string, mode: string, text: string): string {
-  const end = text.endsWith("\n") ? "" : "\n";
-  return `write ${path} ${mode} <<'ARCHIPELAGO'\n${text}${end}ARCHIPELAGO`;
+/** Private addresses of the servers beside this node, in the order in which it dials them. */
+function peersOf(input: BootInput): string[] {
+  if (input.role === "server") return input.together?.serverAddresses ?? [];
+  // Each worker begins elsewhere: else all would hang on the first server, and notice together when it is gone.
+  const first = digest(input.node.name);
+  return input.serverAddresses.map((_, at, all) => all[(first + at) % all.length]!);
 }
 
-function header({ cluster, node, role, kubernetesVersion, ...rest }: BootInput): string {
-  const apiAddress = role === "worker" && "serverAddress" in rest ? quote(rest.serverAddress) : '"$ADDRESS"';
+function header(input: BootInput): string {
+  const { cluster, node, role, kubernetesVersion } = input;
   return `#!/bin/bash
 # Makes this machine the Kubernetes node ${node.name}. Safe to run again.
 NODE=${quote(node.name)}
 NODE_CIDR=${quote(cluster.nodeCidr)}
 API_NAME=${quote(cluster.apiName)}
 KUBERNETES=${quote(kubernetesVersion.replace(/^v/, ""))}
-api_address() { echo ${apiAddress}; }`;
+# Private addresses of the other servers
+PEERS=${quote(peersOf(input).join(" "))}
+TOGETHER=${role === "server" && input.together ? "yes" : ""}`;
 }
 
 const HELPERS = `
@@ -120,8 +146,7 @@ find_address() {
 }
 await 180 find_address
 read -r DEVICE ADDRESS <"$STATE/address"
-echo "$ADDRESS on $DEVICE"
-API_ADDRESS=$(api_address)`;
+echo "$ADDRESS on $DEVICE"`;
 
 const INSTALL_STEP = `
 step "programs"
@@ -167,16 +192,21 @@ if [ -e /etc/iptables/rules.v4 ]; then
   done
 fi`;
 
-function firewallStep({ hostFirewall }: BootInput): string {
+function firewallStep({ hostFirewall, role }: BootInput): string {
   return `
 step "API name and packet filter"
 ${file("/etc/archipelago/firewall.nft", "644", renderHostFirewall(hostFirewall))}
 OUTSIDE=$({ ip -o -4 route show default | sed -E 's/.* dev ([^ ]+).*/\\1/'; echo "$DEVICE"; } | sort -u | sed 's/.*/"&"/' | paste -sd,)
 sed -i "s/${INTERFACES_MARK}/$OUTSIDE/" /etc/archipelago/firewall.nft
+# Where the API is dialled, in this order
+servers() { echo "$*" >/etc/archipelago/servers; }
+servers ${role === "server" ? "$ADDRESS " : ""}$PEERS
 # At every start: some images write /etc/hosts anew, and the kernel's tables begin empty
 write /etc/archipelago/start 755 <<ARCHIPELAGO
 #!/bin/sh
-grep -q " $API_NAME\\$" /etc/hosts || echo "$API_ADDRESS $API_NAME" >>/etc/hosts
+grep -v " $API_NAME\\$" /etc/hosts >/run/archipelago-hosts
+for address in \\$(cat /etc/archipelago/servers); do echo "\\$address $API_NAME"; done >>/run/archipelago-hosts
+cat /run/archipelago-hosts >/etc/hosts
 $(command -v nft) -f /etc/archipelago/firewall.nft || exit 1
 ${hostFirewall ? IPSEC_RULE : "exit 0"}
 ARCHIPELAGO
@@ -208,28 +238,6 @@ step "database volumes"
 mkdir -p ${folders}
 chown 1000:1000 ${folders}
 chmod 750 ${folders}`;
-}
-
-function kubeadmStep(input: BootInput): string {
-  const server = input.role === "server";
-  const config = server ? renderInit(input) : renderJoin(input);
-  const pki = server
-    ? [file("/etc/kubernetes/pki/ca.crt", "644", input.caCert), file("/etc/kubernetes/pki/ca.key", "600", input.caKey)]
-    : [];
-  const verb = server ? "init" : "join";
-  return `
-step "kubeadm ${verb}"
-if [ ! -e "$STATE/kubeadm.done" ]; then
-  # What an interrupted attempt has left would stop the next one
-  if [ -e /etc/kubernetes/kubelet.conf ] || [ -e /etc/kubernetes/bootstrap-kubelet.conf ] || [ -e /etc/kubernetes/manifests/etcd.yaml ]; then kubeadm reset -f; fi
-${[...pki, file("/etc/archipelago/kubeadm.yaml", "600", config)].join("\n")}
-  sed -i "s/${ADDRESS_MARK}/$ADDRESS/" /etc/archipelago/kubeadm.yaml
-  [ -d ${PATCHES_FOLDER} ] || sed -i '/^patches:/,/directory:/d' /etc/archipelago/kubeadm.yaml
-  kubeadm ${verb} ${server ? "--skip-token-print " : ""}--config /etc/archipelago/kubeadm.yaml $KUBEADM_FLAGS
-  touch "$STATE/kubeadm.done"
-  # It holds the join token and is needed no more
-  rm -f /etc/archipelago/kubeadm.yaml
-fi`;
 }
 
 const END = `

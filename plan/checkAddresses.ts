@@ -3,6 +3,7 @@ import { type Cidr, cidrAround, cidrSize, contains, overlappingPairs, overlaps, 
 import { CLOUD_FACTS, isCloud } from "./clouds";
 import { ASSIGNED_RANGES, RESERVED_RANGES } from "./networks";
 import { breaks, type RuleFinding, type RuleId } from "./rules";
+import { ZONE_PREFIX_BITS } from "./servers";
 import type { ClusterShape, FleetShape } from "./shape";
 import type { CloudName } from "./types";
 
@@ -44,6 +45,7 @@ const NEVER_PUBLIC = [...PRIVATE, SHARED, ...["127.0.0.0/8", "169.254.0.0/16", "
 const ADMIN_LIMIT = 40;
 const WIDEST_ADMIN_PREFIX = 8;
 const POD_PREFIX = 24;
+const SMALLEST_SUBNET_PREFIX = 28;
 
 interface Range {
   place: string;
@@ -168,11 +170,23 @@ function checkRoom(name: string, cluster: ClusterShape): RuleFinding[] {
   const findings: RuleFinding[] = [];
   const remedy = "choose a larger range or fewer nodes";
   const nodes = parseCidr(cluster.nodeCidr);
-  const reserved = isCloud(cluster.cloud) ? CLOUD_FACTS[cluster.cloud].reservedAddresses : 0;
-  if (nodes && cidrSize(nodes) - reserved < count) {
-    const room = Math.max(0, cidrSize(nodes) - reserved);
+  const { reservedAddresses = 0, subnetPerZone } = isCloud(cluster.cloud) ? CLOUD_FACTS[cluster.cloud] : {};
+  const zones = new Map<string | undefined, number>();
+  for (const { zone } of Object.values(cluster.nodes)) zones.set(zone, (zones.get(zone) ?? 0) + 1);
+  const place = `clusters.${name}.nodeCidr`;
+  if (nodes && subnetPerZone && zones.size > 1) {
+    const part = nodes.prefix + ZONE_PREFIX_BITS;
+    const room = part > SMALLEST_SUBNET_PREFIX ? 0 : 2 ** (32 - part) - reservedAddresses;
+    for (const [zone, length] of zones) {
+      if (zone === undefined || length <= room) continue;
+      const value = `a /${part} of ${cluster.nodeCidr} for ${length} nodes in ${zone}`;
+      const allowed = `at most ${room} nodes a zone: each has an eighth of the range, and no subnet is smaller than /${SMALLEST_SUBNET_PREFIX}`;
+      findings.push(breaks("node-cidr-room", place, value, allowed, remedy));
+    }
+  } else if (nodes && cidrSize(nodes) - reservedAddresses < count) {
+    const room = Math.max(0, cidrSize(nodes) - reservedAddresses);
     const value = `${cluster.nodeCidr} for ${count} nodes`;
-    findings.push(breaks("node-cidr-room", `clusters.${name}.nodeCidr`, value, `at most ${room} nodes`, remedy));
+    findings.push(breaks("node-cidr-room", place, value, `at most ${room} nodes`, remedy));
   }
   const pods = parseCidr(cluster.podCidr);
   if (pods && pods.prefix <= POD_PREFIX && 2 ** (POD_PREFIX - pods.prefix) < count) {

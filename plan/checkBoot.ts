@@ -1,10 +1,11 @@
 /** Whether every machine's boot script fits into the clouds' user data, before there is anything to put into it. */
-import { BOOT_SCRIPT_LIMIT_BYTES, renderBootScript } from "./bootScript";
+import { BOOT_SCRIPT_LIMIT_BYTES, renderBootScript, type ServerGroup } from "./bootScript";
 import { CLOUD_FACTS } from "./clouds";
 import { UserError } from "./errors";
 import { nodeRules } from "./firewall";
 import { planFleet } from "./plan";
 import { breaks, type RuleFinding } from "./rules";
+import { isReplicated } from "./servers";
 import type { ClusterPlan, Topology } from "./types";
 
 /** At least as long as what the program makes: PEM of a P-256 certificate with its names, and of such a key. */
@@ -13,6 +14,18 @@ const KEY = "x".repeat(260);
 const TOKEN = `${"x".repeat(6)}.${"x".repeat(16)}`;
 const ADDRESS = "255.255.255.255";
 
+/** Authorities of etcd and of the front proxy have but one name each. */
+const SHORT_CERTIFICATE = "x".repeat(680);
+const TOGETHER: ServerGroup = {
+  founder: true,
+  serverAddresses: [ADDRESS, ADDRESS],
+  caHash: `sha256:${"0".repeat(64)}`,
+  credentials: {
+    ...{ etcdCaCert: SHORT_CERTIFICATE, etcdCaKey: KEY, frontProxyCaCert: SHORT_CERTIFICATE, frontProxyCaKey: KEY },
+    ...{ serviceAccountKey: KEY, serviceAccountPublicKey: KEY },
+  },
+};
+
 /** @param topology one without errors: others cannot be planned. */
 export function checkBoot(topology: Topology): RuleFinding[] {
   const clusters = Object.values(planFleet(topology).clusters);
@@ -20,10 +33,10 @@ export function checkBoot(topology: Topology): RuleFinding[] {
   // Hundreds of scripts would take as long as all other rules together: mostly two longer than all of them fit already.
   const suspects = [true, false].flatMap((hostFirewall) => {
     const alike = clusters.filter(({ cloud }) => CLOUD_FACTS[cloud].hostFirewall === hostFirewall);
-    return alike.length > 0 && findTooLong(widest(alike), version) ? alike : [];
+    return alike.length > 0 && findTooLong(widest(alike), version, alike.some(isReplicated)) ? alike : [];
   });
   return suspects.flatMap((cluster): RuleFinding[] => {
-    const tooLong = findTooLong(cluster, version);
+    const tooLong = findTooLong(cluster, version, isReplicated(cluster));
     if (!tooLong) return [];
     const allowed = `${BOOT_SCRIPT_LIMIT_BYTES} bytes, what the clouds take as user data`;
     return [breaks("boot-script", `clusters.${cluster.name}.nodes`, tooLong.message, allowed, tooLong.remedy)];
@@ -44,8 +57,12 @@ function widest(clusters: ClusterPlan[]): ClusterPlan {
   };
 }
 
-/** Renders for a server with the longest name and the most replicas of the cluster: what a worker is told is shorter. */
-function findTooLong(cluster: ClusterPlan, kubernetesVersion: string): UserError | undefined {
+/**
+ * Renders for a server with the longest name and the most replicas of the cluster: what a worker is told is shorter.
+ *
+ * @param replicated it is the first of several, which is told the most.
+ */
+function findTooLong(cluster: ClusterPlan, kubernetesVersion: string, replicated: boolean): UserError | undefined {
   const node = {
     ...cluster.nodes[0]!,
     gateway: true,
@@ -57,6 +74,7 @@ function findTooLong(cluster: ClusterPlan, kubernetesVersion: string): UserError
     renderBootScript({
       ...{ cluster, node, role: "server", kubernetesVersion, bootstrapToken: TOKEN, hostFirewall },
       ...{ caCert: CERTIFICATE, caKey: KEY, publicAddresses: [ADDRESS] },
+      together: replicated ? TOGETHER : undefined,
     });
     return undefined;
   } catch (error) {

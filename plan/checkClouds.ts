@@ -2,6 +2,7 @@
 import { CLOUD_FACTS, isCloud } from "./clouds";
 import { ACCOUNTS, ADDRESS_QUOTA, ZONES } from "./networks";
 import { breaks, type RuleFinding } from "./rules";
+import { REPLICATED_SERVERS } from "./servers";
 import type { ClusterShape } from "./shape";
 import { findNearest } from "./nearest";
 import { TABLE_DATE } from "./prices";
@@ -49,7 +50,27 @@ function checkCloud(name: string, cluster: Cluster, world: string): RuleFinding[
     ...checkPlace(at, cluster),
     ...checkSizes(at, cluster),
     ...checkZones(at, cluster),
+    ...checkServers(at, cluster),
   ];
+}
+
+/** What a control plane that outlives a server asks of its cloud. */
+function checkServers(at: string, { cloud, nodes }: Cluster): RuleFinding[] {
+  const servers = Object.entries(nodes).filter(([, { role }]) => role === "server");
+  // How many there may be is checkClusters' matter.
+  if (servers.length !== REPLICATED_SERVERS) return [];
+  const { label, zones, severalServers } = CLOUD_FACTS[cloud];
+  if (!severalServers) {
+    const able = cloudsThat((one) => CLOUD_FACTS[one].severalServers === true);
+    const allowed = `one server on ${label}; three on ${able}, whose load balancer gives the API a stable address`;
+    return [breaks("server-cloud", `${at}.nodes`, `three servers on ${cloud}`, allowed, "make two of them workers")];
+  }
+  const distinct = new Set(servers.map(([, { zone }]) => zone));
+  if (zones === "none" || (distinct.size === servers.length && !distinct.has(undefined))) return [];
+  const value = servers.map(([key, { zone }]) => `${key} in ${zone ?? "no stated zone"}`).join(", ");
+  const allowed = "three servers in three zones: two in one are lost together, and etcd with them";
+  const remedy = "give each its own zone; where the place has fewer, add server-zones to `accepted`";
+  return [breaks("server-zones", `${at}.nodes.*.zone`, value, allowed, remedy)];
 }
 
 function checkAccount(name: string, { cloud, account }: Cluster): RuleFinding[] {
@@ -105,7 +126,7 @@ function checkSizes(at: string, { cloud, nodes }: Cluster): RuleFinding[] {
 }
 
 function checkZones(at: string, { cloud, place, nodes }: Cluster): RuleFinding[] {
-  const { zones, label } = CLOUD_FACTS[cloud];
+  const { zones, label, subnetPerZone } = CLOUD_FACTS[cloud];
   const entries = Object.entries(nodes);
   const zoned = entries.flatMap(([key, { zone, gateway }]) => (zone === undefined ? [] : [{ key, zone, gateway }]));
   const [first] = zoned;
@@ -122,13 +143,13 @@ function checkZones(at: string, { cloud, place, nodes }: Cluster): RuleFinding[]
       return breaks("zone-place", `${at}.nodes.${key}.zone`, zone || "empty", allowed, "correct it");
     });
   const distinct = new Set(entries.map(([, node]) => node.zone));
-  if (zones === "one" && distinct.size > 1) {
-    const value = [...distinct].map((zone) => zone ?? "unset").join(", ");
-    const allowed = `the same zone on all nodes (${label})`;
-    findings.push(breaks("zone-mixed", `${at}.nodes.*.zone`, value, allowed, "give all nodes one zone, or none"));
+  if (subnetPerZone && distinct.has(undefined)) {
+    const value = entries.map(([key, { zone }]) => `${key} in ${zone ?? "no stated zone"}`).join(", ");
+    const allowed = `a zone on every node, or on none (${label}: each zone has a subnet of its own)`;
+    findings.push(breaks("zone-mixed", `${at}.nodes.*.zone`, value, allowed, "give all nodes a zone, or none"));
   }
   const gateways = zoned.filter(({ gateway }) => gateway);
-  if (zones === "each" && gateways.length > 1 && new Set(gateways.map(({ zone }) => zone)).size === 1) {
+  if (gateways.length > 1 && new Set(gateways.map(({ zone }) => zone)).size === 1) {
     const value = `${gateways.map(({ key }) => key).join(", ")} in ${gateways[0]?.zone}`;
     const remedy = "put one of them into another zone";
     findings.push(breaks("gateway-zones", `${at}.nodes.*.zone`, value, "gateways in different zones", remedy));
@@ -136,7 +157,15 @@ function checkZones(at: string, { cloud, place, nodes }: Cluster): RuleFinding[]
   return findings;
 }
 
-/** Gateways and servers have static addresses; a new account may hold few of them. */
+/** Gateways have one each, and the API: of its single server, or of the load balancer before several. */
+function staticAddresses(nodes: ClusterShape["nodes"][string][]): number {
+  const gateways = nodes.filter(({ gateway }) => gateway === true);
+  const servers = nodes.filter(({ role }) => role === "server");
+  const isShared = servers.length === 1 && servers[0]?.gateway === true;
+  return gateways.length + (isShared ? 0 : 1);
+}
+
+/** A new account may hold few static addresses. */
 function checkQuotas(clusters: Record<string, ClusterShape>): RuleFinding[] {
   const counts = new Map<string, { cloud: CloudName; place: string; names: string[]; count: number }>();
   for (const [name, { cloud, place, nodes }] of Object.entries(clusters)) {
@@ -144,7 +173,7 @@ function checkQuotas(clusters: Record<string, ClusterShape>): RuleFinding[] {
     const key = `${cloud} ${place}`;
     const held = counts.get(key) ?? { cloud, place, names: [], count: 0 };
     held.names.push(name);
-    held.count += Object.values(nodes).filter((node) => node.gateway === true || node.role === "server").length;
+    held.count += staticAddresses(Object.values(nodes));
     counts.set(key, held);
   }
   return [...counts.values()].flatMap(({ cloud, place, names, count }) => {

@@ -3,6 +3,7 @@ import { isCloud } from "./clouds";
 import { profileName } from "./firewall";
 import { FIREWALL_LABELS, REFUSED_IN_NAMES } from "./networks";
 import { breaks, type RuleFinding } from "./rules";
+import { REPLICATED_SERVERS } from "./servers";
 import type { ClusterShape } from "./shape";
 
 const LABEL = /^[a-z]([a-z0-9-]*[a-z0-9])?$/;
@@ -77,9 +78,9 @@ function checkRoles(name: string, { role, primary, nodes }: ClusterShape): RuleF
   }
   const all = Object.values(nodes);
   const servers = all.filter((node) => node.role === "server").length;
-  if (servers !== 1) {
-    const remedy = "make one node the server and the others workers";
-    const allowed = "exactly one node with role: server";
+  if (![1, REPLICATED_SERVERS].includes(servers)) {
+    const remedy = "make one node the server, or three, and the others workers";
+    const allowed = `one node with role: server, or ${REPLICATED_SERVERS}`;
     findings.push(breaks("server-count", `${at}.nodes`, `${servers} servers`, allowed, remedy));
   }
   if (role !== "broker" && !all.some((node) => node.gateway === true)) {

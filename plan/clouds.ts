@@ -7,8 +7,15 @@ export interface CloudFacts {
   label: string;
   /** A static address is known before its machine boots, so that it can stand in the API server's certificate. */
   addressBeforeBoot: boolean;
-  /** Whether a cluster's nodes lie in one zone, each where it wants, or the cloud has no zones. */
-  zones: "one" | "each" | "none";
+  /** Whether nodes lie each in the zone they want, or the cloud has no zones. */
+  zones: "each" | "none";
+  /** A subnet lies in one zone: each zone in use needs a part of the node range, and nodes must say in which they lie. */
+  subnetPerZone?: true;
+  /**
+   * The cloud has what a cluster of three servers needs, and the adapter makes it: a load balancer whose address is known
+   * before they boot, and private addresses that can be chosen.
+   */
+  severalServers?: true;
   /** What `account` means here, when the cloud needs it. */
   account?: string;
   /** No firewall of the cloud's own: the boot script filters on the host. */
@@ -20,11 +27,20 @@ export interface CloudFacts {
 }
 
 export const CLOUD_FACTS: Record<CloudName, CloudFacts> = {
-  aws: { label: "AWS", addressBeforeBoot: true, zones: "one", hostFirewall: false, reservedAddresses: 5 },
+  aws: {
+    label: "AWS",
+    addressBeforeBoot: true,
+    zones: "each",
+    subnetPerZone: true,
+    severalServers: true,
+    hostFirewall: false,
+    reservedAddresses: 5,
+  },
   oci: {
     label: "Oracle Cloud",
     addressBeforeBoot: true,
     zones: "each",
+    severalServers: true,
     account: "compartment OCID",
     hostFirewall: false,
     reservedAddresses: 3,

@@ -8,12 +8,17 @@ const ANYWHERE = "0.0.0.0/0";
 /** UDP port on which gateways find out how they see each other through NAT. */
 export const NAT_DISCOVERY_PORT = 4490;
 
+/** Clients, and the members among themselves. */
+const ETCD_PORTS = { from: 2379, to: 2380 };
+
 export interface FirewallInput {
   role: "broker" | "region";
   nodeCidr: string;
   adminCidrs: string[];
   /** UDP port on which gateways carry each other's traffic; default 4500. */
   cablePort?: number;
+  /** Private addresses of several servers; none where there is one. */
+  serverAddresses?: string[];
 }
 
 export function planFirewall({
@@ -21,6 +26,7 @@ export function planFirewall({
   nodeCidr,
   adminCidrs,
   cablePort = DEFAULT_CABLE_PORT,
+  serverAddresses = [],
 }: FirewallInput): PortRule[] {
   const inside = (name: string, protocol: "tcp" | "udp", port: number, why: string): PortRule => ({
     name,
@@ -61,8 +67,18 @@ export function planFirewall({
     sources: [ANYWHERE],
     why: "path MTU discovery and round trip times",
   };
+  const etcd: PortRule = {
+    name: "etcd",
+    on: "server",
+    protocol: "tcp",
+    from: ETCD_PORTS.from,
+    to: ETCD_PORTS.to,
+    sources: serverAddresses.map((address) => `${address}/32`),
+    why: "etcd: the servers keep the cluster's state together; certificates on both sides guard it",
+  };
   const common = [
     api,
+    ...(serverAddresses.length > 0 ? [etcd] : []),
     inside("kubelet", "tcp", 10250, "API server to kubelets: logs, exec, metrics"),
     inside("flannel", "udp", 8472, "pod network between the cluster's nodes (VXLAN)"),
     ping,
@@ -82,12 +98,15 @@ const applies = (rule: PortRule, node: NodePlan): boolean =>
 /** Rules for one node. */
 export const nodeRules = (rules: PortRule[], node: NodePlan): PortRule[] => rules.filter((rule) => applies(rule, node));
 
+/** What lets clients reach the API: also for a load balancer before it, where the cloud filters at that, too. */
+export const apiRules = (rules: PortRule[]): PortRule[] => rules.filter(({ name }) => name === "api");
+
 export interface FirewallProfile {
-  name: "server" | "server-gateway" | "gateway" | "worker";
+  name: "server" | "server-gateway" | "gateway" | "worker" | "balancer";
   rules: PortRule[];
 }
 
-export const profileName = (node: Pick<NodePlan, "role" | "gateway">): FirewallProfile["name"] =>
+export const profileName = (node: Pick<NodePlan, "role" | "gateway">): Exclude<FirewallProfile["name"], "balancer"> =>
   node.role === "server" ? (node.gateway ? "server-gateway" : "server") : node.gateway ? "gateway" : "worker";
 
 /** One firewall per kind of node that the cluster has: a worker opens no port to the outside. */

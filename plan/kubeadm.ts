@@ -27,6 +27,8 @@ export interface JoinInput {
   bootstrapToken: string;
   /** `sha256:<hex>` of the CA's public key. */
   caHash: string;
+  /** Joins as one more server. */
+  server: boolean;
 }
 
 const registration = (node: Pick<NodePlan, "name">) => ({
@@ -86,7 +88,7 @@ export function renderInit({ cluster, node, kubernetesVersion, bootstrapToken, p
   return documents(init, configuration, kubelet, proxy);
 }
 
-export function renderJoin({ cluster, node, bootstrapToken, caHash }: JoinInput): string {
+export function renderJoin({ cluster, node, bootstrapToken, caHash, server }: JoinInput): string {
   return documents({
     apiVersion: API_VERSION,
     kind: "JoinConfiguration",
@@ -97,8 +99,13 @@ export function renderJoin({ cluster, node, bootstrapToken, caHash }: JoinInput)
         caCertHashes: [caHash],
       },
     },
-    nodeRegistration: registration(node),
-    timeouts: { discovery: "15m0s", tlsBootstrap: TIMEOUT, kubeletHealthCheck: TIMEOUT },
+    nodeRegistration: server ? { ...registration(node), taints: [] } : registration(node),
+    ...(server && { controlPlane: { localAPIEndpoint: { advertiseAddress: ADDRESS_MARK, bindPort: API_PORT } } }),
+    timeouts: {
+      ...{ discovery: "15m0s", tlsBootstrap: TIMEOUT, kubeletHealthCheck: TIMEOUT },
+      // etcd takes one new member at a time: the next one waits for its turn.
+      ...(server && { controlPlaneComponentHealthCheck: TIMEOUT, etcdAPICall: TIMEOUT }),
+    },
     patches: { directory: PATCHES_FOLDER },
   });
 }

@@ -69,7 +69,8 @@ export const availabilityDomainsOf = (place: string): number => (THREE_DOMAINS.i
 
 /** How a zone of a place is written. */
 export const ZONES: Partial<Record<CloudName, (place: string) => { pattern: RegExp; as: string }>> = {
-  aws: (place) => ({ pattern: new RegExp(`^${escape(place)}[a-z]$`), as: `${place}a` }),
+  // No place has more than six; the plan has a part of the node range for each letter up to h.
+  aws: (place) => ({ pattern: new RegExp(`^${escape(place)}[a-h]$`), as: `${place}a` }),
   oci: (place) => {
     const upper = place.toUpperCase();
     // The oldest places leave their number out.

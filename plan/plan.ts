@@ -2,6 +2,7 @@
 import { addressAt } from "./cidr";
 import { planFirewall } from "./firewall";
 import { spreadReplicas } from "./replicas";
+import { planServerAddresses, planSubnets } from "./servers";
 import { defaultSize } from "./sizes";
 import type { ClusterPlan, ClusterSpec, NodePlan, PeerPlan, Plan, Topology } from "./types";
 
@@ -55,6 +56,7 @@ function planCluster(topology: Topology, name: string, spec: ClusterSpec, peers:
     podCidr: spec.podCidr,
     serviceCidr: spec.serviceCidr,
     nodeCidr: spec.nodeCidr,
+    subnets: planSubnets(spec),
     nodes: planNodes(name, spec, spec.role === "region" ? topology.database.replicas : 0),
     peers: spec.role === "region" ? peers.filter((peer) => peer.name !== name) : [],
     firewall: planFirewall({
@@ -62,12 +64,14 @@ function planCluster(topology: Topology, name: string, spec: ClusterSpec, peers:
       nodeCidr: spec.nodeCidr,
       adminCidrs: topology.adminCidrs,
       cablePort: topology.submariner.cablePort,
+      serverAddresses: [...planServerAddresses(spec).values()].sort(),
     }),
   };
 }
 
 function planNodes(cluster: string, spec: ClusterSpec, replicas: number): NodePlan[] {
   const held = spreadReplicas(spec.nodes, replicas);
+  const addresses = planServerAddresses(spec);
   const nodes = Object.entries(spec.nodes).map(([key, node]): NodePlan => {
     const gateway = node.gateway ?? false;
     return {
@@ -75,9 +79,11 @@ function planNodes(cluster: string, spec: ClusterSpec, replicas: number): NodePl
       key,
       role: node.role,
       gateway,
-      staticAddress: gateway || node.role === "server",
+      // Several servers are reached by their load balancer.
+      staticAddress: gateway || (node.role === "server" && addresses.size === 0),
       size: node.size ?? defaultSize(spec.cloud) ?? "",
       zone: node.zone,
+      privateAddress: addresses.get(key),
       replicas: held.get(key) ?? [],
     };
   });

@@ -72,7 +72,9 @@ export const RULES = {
   "service-cidr-prefix": error("`serviceCidr` is /12 to /24."),
   "node-cidr-prefix": error("`nodeCidr` is /16 to /28."),
   "pod-cidr-room": error("`podCidr` has a /24 for every node: 110 pods, and as many again that are coming or going."),
-  "node-cidr-room": error("`nodeCidr` has an address for every node beside those that the cloud keeps."),
+  "node-cidr-room": error(
+    "`nodeCidr`, or a zone's part of it, has an address for every node beside those that the cloud keeps.",
+  ),
   "vtep-collision": error("With the vxlan cable, node addresses of regions differ in their last three octets."),
 
   // names
@@ -90,7 +92,9 @@ export const RULES = {
   "primary-count": error("Exactly one region is the primary."),
   "primary-broker": error("The broker is not the primary region."),
   "node-role": error("A node's role is server or worker."),
-  "server-count": error("Every cluster has exactly one server."),
+  "server-count": error("A cluster has one server, or three: etcd with two survives no more than with one."),
+  "server-cloud": error("Three servers are on a cloud whose load balancer the adapter can put before them."),
+  "server-zones": unlessAccepted("Where the cloud has zones, three servers lie in three of them."),
   "gateway-missing": error("Every region has a gateway."),
   "gateway-broker": error("The broker has no gateway."),
   "gateway-zones": warning("Two gateways of a region do not lie in one zone."),
@@ -108,7 +112,7 @@ export const RULES = {
   "size-architecture": error("`size` is amd64, as the machine images are."),
   "size-server": error("A server has the 2 CPUs and the 1.7 GB of memory that kubeadm insists on."),
   "zone-none": error("Where the cloud has no zones, none is named."),
-  "zone-mixed": error("Where a cluster lies in one zone, its nodes name the same."),
+  "zone-mixed": error("Where a subnet lies in one zone, all nodes of a cluster name theirs, or none does."),
   "zone-place": error("A zone belongs to its place."),
   "address-quota": warning("Static addresses in one place are within the cloud's usual quota."),
 

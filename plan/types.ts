@@ -106,17 +106,26 @@ export interface PortRule {
   why: string;
 }
 
+/** A part of a cluster's node range; on clouds whose subnets lie in one zone, the zone's. */
+export interface SubnetPlan {
+  cidr: string;
+  /** Unset: the cloud chooses, or its subnets span the place. */
+  zone?: string;
+}
+
 export interface NodePlan {
   /** Globally unique machine and Kubernetes node name: `<cluster>-<key>`. */
   name: string;
   key: string;
   role: "server" | "worker";
   gateway: boolean;
-  /** Public address that outlives the machine: gateways (peers dial it) and servers (kubeconfigs name it). */
+  /** Public address that outlives the machine: gateways (peers dial it) and a single server (kubeconfigs name it). */
   staticAddress: boolean;
   /** Instance size: the node's own or its cloud's default; empty where the machines are not ours to make. */
   size: string;
   zone?: string;
+  /** Set where it is chosen beforehand: for one of several servers, which must be found again when it is replaced. */
+  privateAddress?: string;
   /** Ordinals of the database replicas whose volume lies on this node. */
   replicas: number[];
 }
@@ -147,6 +156,8 @@ export interface ClusterPlan {
   podCidr: string;
   serviceCidr: string;
   nodeCidr: string;
+  /** The parts of `nodeCidr`; at least one. */
+  subnets: SubnetPlan[];
   /** Servers first. */
   nodes: NodePlan[];
   /** The other region clusters (empty for the broker). */

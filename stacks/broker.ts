@@ -14,7 +14,7 @@ export function createBroker(plan: Plan): Record<string, unknown> {
   const broker = new SubmarinerBroker(
     "submariner",
     { plan, manifests },
-    { providers: { kubernetes: cluster.provider }, dependsOn: cluster.ready, deletedWith: cluster.server.resource },
+    { providers: { kubernetes: cluster.provider }, dependsOn: cluster.ready, deletedWith: cluster.whole },
   );
   const trust = new DatabaseTrust("trust", { plan });
 

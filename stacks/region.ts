@@ -13,7 +13,7 @@ export async function createRegion(plan: Plan, planned: ClusterPlan): Promise<Re
   const manifests = loadManifests();
   const join = await readJoin(plan, planned.name);
   const cluster = new Cluster(planned.name, { plan, cluster: planned, manifests });
-  const inside = { providers: { kubernetes: cluster.provider }, deletedWith: cluster.server.resource };
+  const inside = { providers: { kubernetes: cluster.provider }, deletedWith: cluster.whole };
   const gateways = cluster.machines
     .filter(({ node }) => node.gateway)
     .map(({ node, publicAddress }) => ({ node, publicAddress }));

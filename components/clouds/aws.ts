@@ -1,27 +1,34 @@
-/** AWS: one VPC and subnet, security groups, Ubuntu machines, Elastic IPs. */
+/** AWS: one VPC with a subnet a zone, security groups, Ubuntu machines, Elastic IPs, a network load balancer. */
 import * as ec2 from "@pulumi/aws/ec2";
+import * as lb from "@pulumi/aws/lb";
 import { Provider } from "@pulumi/aws/provider";
 import * as vpc from "@pulumi/aws/vpc";
 import type * as pulumi from "@pulumi/pulumi";
 import type { FirewallProfile } from "../../plan/firewall";
+import { API_PORT } from "../../plan/names";
+import { isReplicated, subnetOf } from "../../plan/servers";
 import { bootDiskGib } from "../../plan/sizes";
 import type { ClusterPlan, NodePlan } from "../../plan/types";
 import {
   type CloudArgs,
+  type CloudCluster,
+  type CreateMachine,
   createFirewalls,
   createMachines,
   gzipBase64,
-  type Machine,
   machineOptions,
+  type OpenBalancer,
   slug,
   tagsOf,
 } from "../cloud";
 
+/** A server that is gone is out after twenty seconds. */
+const HEALTH = { interval: 10, healthyThreshold: 2, unhealthyThreshold: 2 };
 /** Canonical's account. */
 const IMAGE_OWNER = "099720109477";
 const IMAGE_NAME = "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-*";
 
-export function createAws(args: CloudArgs, parent: pulumi.Resource): Machine[] {
+export function createAws(args: CloudArgs, parent: pulumi.Resource): CloudCluster {
   const { cluster } = args;
   const provider = new Provider(`${cluster.name}-aws`, { region: cluster.place }, { parent });
   const opts = { parent, provider };
@@ -30,18 +37,22 @@ export function createAws(args: CloudArgs, parent: pulumi.Resource): Machine[] {
     createFirewall(cluster, profile, name, network.vpc.id, opts),
   );
   const image = findImage(opts);
-  return createMachines(args, (node, userData) => {
+  const balancer = isReplicated(cluster) ? createBalancer(cluster, network, opts) : undefined;
+  const create: CreateMachine = (node, userData) => {
     const address = node.staticAddress ? createAddress(cluster, node, opts) : undefined;
     const machine = createMachine(args, node, opts, {
       ami: image,
-      subnetId: network.subnet.id,
+      subnetId: network.subnetOf(node).id,
+      privateIp: node.privateAddress,
       vpcSecurityGroupIds: [firewallOf(node).id],
       userDataBase64: gzipBase64(userData(address?.publicIp)),
     });
     if (address) attachAddress(node, address, machine, opts);
+    if (node.role === "server") balancer?.attach(node, machine);
     // Egress needs the way out: machines go before the route on the way down, too.
     return { node, resource: machine, privateAddress: machine.privateIp, publicAddress: (address ?? machine).publicIp };
-  });
+  };
+  return { machines: createMachines(args, create, balancer?.address), balancer };
 }
 
 // network
@@ -50,20 +61,32 @@ function createNetwork(cluster: ClusterPlan, opts: pulumi.CustomResourceOptions)
   const name = cluster.name;
   const tags = tagsOf(cluster, name);
   const network = new ec2.Vpc(name, { cidrBlock: cluster.nodeCidr, enableDnsHostnames: true, tags }, opts);
-  const zone = cluster.nodes[0]?.zone;
-  const subnet = new ec2.Subnet(
-    name,
-    { vpcId: network.id, cidrBlock: cluster.nodeCidr, availabilityZone: zone, tags },
-    opts,
-  );
   const gateway = new ec2.InternetGateway(name, { vpcId: network.id, tags }, opts);
   const routes = new ec2.RouteTable(
     name,
     { vpcId: network.id, routes: [{ cidrBlock: "0.0.0.0/0", gatewayId: gateway.id }], tags },
     opts,
   );
-  new ec2.RouteTableAssociation(name, { subnetId: subnet.id, routeTableId: routes.id }, opts);
-  return { vpc: network, subnet };
+  const subnets = new Map(
+    cluster.subnets.map((planned) => {
+      // A cluster's only subnet has the cluster's name, as when there never were several.
+      const subnetName = cluster.subnets.length === 1 ? name : `${name}-${planned.zone}`;
+      const subnet = new ec2.Subnet(
+        subnetName,
+        {
+          vpcId: network.id,
+          cidrBlock: planned.cidr,
+          availabilityZone: planned.zone,
+          tags: tagsOf(cluster, subnetName),
+        },
+        opts,
+      );
+      new ec2.RouteTableAssociation(subnetName, { subnetId: subnet.id, routeTableId: routes.id }, opts);
+      return [planned, subnet];
+    }),
+  );
+  const of = ({ zone }: NodePlan): ec2.Subnet => subnets.get(subnetOf(cluster.subnets, zone))!;
+  return { vpc: network, gateway, subnetOf: of };
 }
 
 // firewall
@@ -121,7 +144,7 @@ function createMachine(
   args: CloudArgs,
   node: NodePlan,
   opts: pulumi.CustomResourceOptions,
-  inputs: Pick<ec2.InstanceArgs, "ami" | "subnetId" | "vpcSecurityGroupIds" | "userDataBase64">,
+  inputs: Pick<ec2.InstanceArgs, "ami" | "subnetId" | "privateIp" | "vpcSecurityGroupIds" | "userDataBase64">,
 ): ec2.Instance {
   const tags = tagsOf(args.cluster, node.name);
   return new ec2.Instance(
@@ -155,4 +178,68 @@ function attachAddress(
   opts: pulumi.CustomResourceOptions,
 ): void {
   new ec2.EipAssociation(node.name, { allocationId: address.allocationId, instanceId: machine.id }, opts);
+}
+
+// balancer
+
+/** Before the servers: its address stands in their certificates. It hands on the client's address, which the groups judge. */
+function createBalancer(
+  cluster: ClusterPlan,
+  network: ReturnType<typeof createNetwork>,
+  opts: pulumi.CustomResourceOptions,
+): OpenBalancer<ec2.Instance> {
+  const name = `${cluster.name}-api`;
+  const tags = tagsOf(cluster, name);
+  const [founder] = cluster.nodes;
+  const address = new ec2.Eip(name, { domain: "vpc", tags }, opts);
+  const balancer = new lb.LoadBalancer(
+    name,
+    {
+      loadBalancerType: "network",
+      internal: false,
+      // One address, which lies in one zone; from there it reaches the servers in all of them.
+      subnetMappings: [{ subnetId: network.subnetOf(founder!).id, allocationId: address.allocationId }],
+      enableCrossZoneLoadBalancing: true,
+      tags,
+    },
+    // AWS puts none that faces the internet into a network without a gateway, and takes no gateway from under one.
+    { ...opts, dependsOn: [network.gateway] },
+  );
+  const port = API_PORT;
+  const targets = new lb.TargetGroup(
+    name,
+    {
+      port,
+      protocol: "TCP",
+      targetType: "instance",
+      vpcId: network.vpc.id,
+      preserveClientIp: "true",
+      connectionTermination: true,
+      deregistrationDelay: 30,
+      healthCheck: { protocol: "HTTPS", path: "/readyz", port: String(port), ...HEALTH },
+      tags,
+    },
+    opts,
+  );
+  new lb.Listener(
+    name,
+    {
+      loadBalancerArn: balancer.arn,
+      port,
+      protocol: "TCP",
+      defaultActions: [{ type: "forward", targetGroupArn: targets.arn }],
+      tags,
+    },
+    opts,
+  );
+  return {
+    address: address.publicIp,
+    whole: network.vpc,
+    attach: (node, machine) =>
+      void new lb.TargetGroupAttachment(
+        `${node.name}-api`,
+        { targetGroupArn: targets.arn, targetId: machine.id, port },
+        opts,
+      ),
+  };
 }

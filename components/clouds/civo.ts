@@ -10,9 +10,9 @@ import type { FirewallProfile } from "../../plan/firewall";
 import type { ClusterPlan, NodePlan } from "../../plan/types";
 import {
   type CloudArgs,
+  type CloudCluster,
   createFirewalls,
   createMachines,
-  type Machine,
   machineOptions,
   slug,
   tagListOf,
@@ -20,7 +20,7 @@ import {
 
 const IMAGE_NAME = "ubuntu-noble";
 
-export function createCivo(args: CloudArgs, parent: pulumi.Resource): Machine[] {
+export function createCivo(args: CloudArgs, parent: pulumi.Resource): CloudCluster {
   const { cluster } = args;
   const provider = new Provider(`${cluster.name}-civo`, { region: cluster.place }, { parent });
   const opts = { parent, provider };
@@ -29,7 +29,7 @@ export function createCivo(args: CloudArgs, parent: pulumi.Resource): Machine[] 
     createFirewall(cluster, profile, name, network.id, opts),
   );
   const image = findImage(cluster, opts);
-  return createMachines(args, (node, userData) => {
+  const machines = createMachines(args, (node, userData) => {
     const machine = createMachine(args, node, opts, {
       template: image,
       networkId: network.id,
@@ -39,6 +39,7 @@ export function createCivo(args: CloudArgs, parent: pulumi.Resource): Machine[] 
     });
     return { node, resource: machine, privateAddress: machine.privateIp, publicAddress: machine.publicIp };
   });
+  return { machines };
 }
 
 // network

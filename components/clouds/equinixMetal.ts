@@ -3,12 +3,12 @@ import { Device } from "@pulumi/equinix-metal/device";
 import { Provider } from "@pulumi/equinix-metal/provider";
 import * as pulumi from "@pulumi/pulumi";
 import type { NodePlan } from "../../plan/types";
-import { accountOf, type CloudArgs, createMachines, type Machine, machineOptions, tagListOf } from "../cloud";
+import { accountOf, type CloudArgs, type CloudCluster, createMachines, machineOptions, tagListOf } from "../cloud";
 
-export function createEquinixMetal(args: CloudArgs, parent: pulumi.Resource): Machine[] {
+export function createEquinixMetal(args: CloudArgs, parent: pulumi.Resource): CloudCluster {
   const provider = new Provider(`${args.cluster.name}-metal`, { authToken: authToken() }, { parent });
   const opts = { parent, provider };
-  return createMachines(args, (node, userData) => {
+  const machines = createMachines(args, (node, userData) => {
     const machine = createMachine(args, node, userData(), opts);
     return {
       node,
@@ -17,6 +17,7 @@ export function createEquinixMetal(args: CloudArgs, parent: pulumi.Resource): Ma
       publicAddress: machine.accessPublicIpv4,
     };
   });
+  return { machines };
 }
 
 /** An explicit provider does not read the environment by itself. */

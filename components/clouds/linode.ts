@@ -11,10 +11,10 @@ import type { FirewallProfile } from "../../plan/firewall";
 import type { ClusterPlan, NodePlan } from "../../plan/types";
 import {
   type CloudArgs,
+  type CloudCluster,
   createFirewalls,
   createMachines,
   gzipBase64,
-  type Machine,
   machineOptions,
   tagListOf,
 } from "../cloud";
@@ -22,13 +22,13 @@ import {
 const SYSTEM = "linode/ubuntu24.04";
 const LABEL_LENGTH = 32;
 
-export function createLinode(args: CloudArgs, parent: pulumi.Resource): Machine[] {
+export function createLinode(args: CloudArgs, parent: pulumi.Resource): CloudCluster {
   const { cluster } = args;
   const provider = new Provider(`${cluster.name}-linode`, {}, { parent });
   const opts = { parent, provider };
   const subnet = createNetwork(cluster, opts);
   const firewallOf = createFirewalls(cluster, (profile, name) => createFirewall(cluster, profile, name, opts));
-  return createMachines(args, (node, userData) => {
+  const machines = createMachines(args, (node, userData) => {
     const machine = createMachine(args, node, opts, {
       subnetId: subnet.id.apply(Number),
       firewallId: firewallOf(node).id.apply(Number),
@@ -44,6 +44,7 @@ export function createLinode(args: CloudArgs, parent: pulumi.Resource): Machine[
       publicAddress: machine.ipv4s.apply((addresses) => addresses.find((address) => isOutside(cluster, address)) ?? ""),
     };
   });
+  return { machines };
 }
 
 // network

@@ -1,30 +1,37 @@
-/** Oracle Cloud: one VCN and subnet, network security groups, Ubuntu machines, reserved private and public addresses. */
+/** Oracle Cloud: one VCN and subnet, network security groups, Ubuntu machines, reserved addresses, a network load balancer. */
 import * as core from "@pulumi/oci/core";
 import * as identity from "@pulumi/oci/identity";
 import { Provider } from "@pulumi/oci/provider";
+import * as networkloadbalancer from "@pulumi/oci/networkloadbalancer";
 import type * as pulumi from "@pulumi/pulumi";
-import type { FirewallProfile } from "../../plan/firewall";
+import { type FirewallProfile, apiRules } from "../../plan/firewall";
+import { API_PORT } from "../../plan/names";
 import { onceOf } from "../../plan/once";
 import { FLEXIBLE } from "../../plan/prices/oci";
+import { isReplicated } from "../../plan/servers";
 import { bootDiskGib } from "../../plan/sizes";
 import type { ClusterPlan, NodePlan, PortRule } from "../../plan/types";
 import {
   accountOf,
   base64,
   type CloudArgs,
+  type CloudCluster,
+  type CreateMachine,
   createFirewalls,
   createMachines,
-  type Machine,
   machineOptions,
+  type OpenBalancer,
   slug,
   tagsOf,
 } from "../cloud";
 
 const FLEXIBLE_SIZE = { ocpus: FLEXIBLE.ocpus, memoryInGbs: FLEXIBLE.memoryGib };
+/** A server that is gone is out after twenty seconds. */
+const HEALTH = { intervalInMillis: 10_000, timeoutInMillis: 3000, retries: 2 };
 /** Protocol numbers, as OCI wants them. */
 const PROTOCOLS: Record<PortRule["protocol"], string> = { icmp: "1", tcp: "6", udp: "17" };
 
-export function createOci(args: CloudArgs, parent: pulumi.Resource): Machine[] {
+export function createOci(args: CloudArgs, parent: pulumi.Resource): CloudCluster {
   const { cluster } = args;
   const provider = new Provider(`${cluster.name}-oci`, { region: cluster.place }, { parent });
   const opts = { parent, provider };
@@ -34,7 +41,8 @@ export function createOci(args: CloudArgs, parent: pulumi.Resource): Machine[] {
   );
   const image = findImage(cluster, opts);
   const zoneOf = findZones(cluster, opts);
-  return createMachines(args, (node, userData) => {
+  const balancer = isReplicated(cluster) ? createBalancer(cluster, network, opts) : undefined;
+  const create: CreateMachine = (node, userData) => {
     const address = node.staticAddress ? createAddress(cluster, node, network.subnet.id, opts) : undefined;
     const machine = createMachine(args, node, opts, {
       availabilityDomain: node.zone ?? zoneOf(node),
@@ -44,16 +52,20 @@ export function createOci(args: CloudArgs, parent: pulumi.Resource): Machine[] {
         subnetId: network.subnet.id,
         nsgIds: [firewallOf(node).id],
         // Neither true nor false, but "true" or "false".
-        ...(address ? { privateIpId: address.private.id, assignPublicIp: "false" } : { assignPublicIp: "true" }),
+        ...(address
+          ? { privateIpId: address.private.id, assignPublicIp: "false" }
+          : { privateIp: node.privateAddress, assignPublicIp: "true" }),
       },
     });
+    if (node.role === "server") balancer?.attach(node, machine);
     return {
       node,
       resource: machine,
       privateAddress: machine.privateIp,
       publicAddress: address?.public.ipAddress ?? machine.publicIp,
     };
-  });
+  };
+  return { machines: createMachines(args, create, balancer?.address), balancer };
 }
 
 // network
@@ -205,11 +217,81 @@ function createAddress(
   opts: pulumi.CustomResourceOptions,
 ): { private: core.PrivateIp; public: core.PublicIp } {
   const common = { displayName: node.name, freeformTags: tagsOf(cluster, node.name) };
-  const inside = new core.PrivateIp(node.name, { ...common, subnetId, lifetime: "RESERVED" }, opts);
+  const inside = new core.PrivateIp(
+    node.name,
+    { ...common, subnetId, lifetime: "RESERVED", ipAddress: node.privateAddress },
+    opts,
+  );
   const outside = new core.PublicIp(
     node.name,
     { ...common, compartmentId: accountOf(cluster), lifetime: "RESERVED", privateIpId: inside.id },
     opts,
   );
   return { private: inside, public: outside };
+}
+
+// balancer
+
+/** Before the servers: its address stands in their certificates. It hands on the client's address, which the groups judge. */
+function createBalancer(
+  cluster: ClusterPlan,
+  network: ReturnType<typeof createNetwork>,
+  opts: pulumi.CustomResourceOptions,
+): OpenBalancer<core.Instance> {
+  const name = `${cluster.name}-api`;
+  const common = { compartmentId: accountOf(cluster), displayName: name, freeformTags: tagsOf(cluster, name) };
+  const rules = apiRules(cluster.firewall);
+  const group = createFirewall(cluster, { name: "balancer", rules }, `${cluster.name}-balancer`, network.vcn.id, opts);
+  const address = new core.PublicIp(
+    name,
+    { ...common, lifetime: "RESERVED" },
+    // The balancer takes it by its id; the other side's view would be written back here at every refresh.
+    { ...opts, ignoreChanges: ["privateIpId"] },
+  );
+  const balancer = new networkloadbalancer.NetworkLoadBalancer(
+    name,
+    {
+      ...common,
+      subnetId: network.subnet.id,
+      isPrivate: false,
+      reservedIps: [{ id: address.id }],
+      networkSecurityGroupIds: [group.id],
+    },
+    opts,
+  );
+  const networkLoadBalancerId = balancer.id;
+  const port = API_PORT;
+  const servers = new networkloadbalancer.BackendSet(
+    name,
+    {
+      name: "servers",
+      networkLoadBalancerId,
+      policy: "FIVE_TUPLE",
+      isPreserveSource: true,
+      healthChecker: { protocol: "HTTPS", urlPath: "/readyz", returnCode: 200, port, ...HEALTH },
+    },
+    opts,
+  );
+  new networkloadbalancer.Listener(
+    name,
+    { name: "api", networkLoadBalancerId, protocol: "TCP", port, defaultBackendSetName: servers.name },
+    opts,
+  );
+  return {
+    address: address.ipAddress,
+    whole: network.vcn,
+    // By its planned address: a new machine for the same server changes nothing here.
+    attach: (node, machine) =>
+      void new networkloadbalancer.Backend(
+        `${node.name}-api`,
+        {
+          name: node.name,
+          networkLoadBalancerId,
+          backendSetName: servers.name,
+          ipAddress: node.privateAddress,
+          port,
+        },
+        { ...opts, dependsOn: [machine] },
+      ),
+  };
 }

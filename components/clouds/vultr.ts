@@ -11,9 +11,9 @@ import type { FirewallProfile } from "../../plan/firewall";
 import type { ClusterPlan, NodePlan } from "../../plan/types";
 import {
   type CloudArgs,
+  type CloudCluster,
   createFirewalls,
   createMachines,
-  type Machine,
   machineOptions,
   slug,
   tagListOf,
@@ -21,14 +21,14 @@ import {
 
 const SYSTEM = "Ubuntu 24.04 LTS x64";
 
-export function createVultr(args: CloudArgs, parent: pulumi.Resource): Machine[] {
+export function createVultr(args: CloudArgs, parent: pulumi.Resource): CloudCluster {
   const { cluster } = args;
   const provider = new Provider(`${cluster.name}-vultr`, {}, { parent });
   const opts = { parent, provider };
   const network = createNetwork(cluster, opts);
   const firewallOf = createFirewalls(cluster, (profile, name) => createFirewall(profile, name, opts));
   const image = findImage(opts);
-  return createMachines(args, (node, userData) => {
+  const machines = createMachines(args, (node, userData) => {
     const address = node.staticAddress ? createAddress(cluster, node, opts) : undefined;
     const machine = createMachine(args, node, opts, {
       osId: image,
@@ -44,6 +44,7 @@ export function createVultr(args: CloudArgs, parent: pulumi.Resource): Machine[]
       publicAddress: address?.subnet ?? machine.mainIp,
     };
   });
+  return { machines };
 }
 
 // network

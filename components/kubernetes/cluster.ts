@@ -1,18 +1,20 @@
 /** One cluster: identity, machines, the wait for its API, and what every cluster needs inside. */
 import { Provider } from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
-import { renderBootScript } from "../../plan/bootScript";
+import { renderBootScript, type SharedCredentials } from "../../plan/bootScript";
 import { certificateDays } from "../../plan/certificates";
 import { CLOUD_FACTS } from "../../plan/clouds";
 import { UserError } from "../../plan/errors";
 import { nodeRules } from "../../plan/firewall";
 import { API_PORT } from "../../plan/names";
+import { onceOf } from "../../plan/once";
+import { isReplicated } from "../../plan/servers";
 import type { ClusterPlan, NodePlan, Plan } from "../../plan/types";
-import { cloudAdapter, type KnownAddresses, type Machine } from "../cloud";
+import { type Balancer, cloudAdapter, type KnownAddresses, type Machine } from "../cloud";
 import type { Manifests } from "../manifests";
 import { createDns } from "./dns";
 import { createFlannel } from "./flannel";
-import { createIdentity, type Identity } from "./identity";
+import { createIdentity, createSharedCredentials, type Identity } from "./identity";
 import { renderKubeconfig } from "./kubeconfig";
 import { awaitCluster } from "./readiness";
 import { createStorage } from "./storage";
@@ -23,10 +25,14 @@ export interface ClusterArgs {
   manifests: Manifests;
 }
 
+/** With several servers also what they have in common. */
+type ClusterIdentity = Identity & { shared?: pulumi.Output<SharedCredentials> };
+
 export class Cluster extends pulumi.ComponentResource {
+  /** Servers first. */
   readonly machines: Machine[];
-  /** The machine that carries the API; whatever lives inside the cluster is gone with it. */
-  readonly server: Machine;
+  /** Whatever lives inside the cluster is gone with it. */
+  readonly whole: pulumi.Resource;
   /** Secret. */
   readonly kubeconfig: pulumi.Output<string>;
   /** Public `host:port` of the API. */
@@ -41,8 +47,10 @@ export class Cluster extends pulumi.ComponentResource {
     const { plan, cluster, manifests } = args;
     const { topology } = plan;
 
-    const identity = createIdentity(cluster.name, certificateDays(topology), { parent: this });
-    this.machines = cloudAdapter(cluster.cloud)(
+    const days = certificateDays(topology);
+    const identity: ClusterIdentity = createIdentity(cluster.name, days, { parent: this });
+    if (isReplicated(cluster)) identity.shared = createSharedCredentials(cluster.name, days, { parent: this });
+    const cloud = cloudAdapter(cluster.cloud)(
       {
         cluster,
         boot: (node, known) => createBootScript(plan, cluster, node, identity, known),
@@ -50,10 +58,12 @@ export class Cluster extends pulumi.ComponentResource {
       },
       this,
     );
-    this.server = serverOf(cluster, this.machines);
-    this.apiAddress = pulumi.interpolate`${this.server.publicAddress}:${API_PORT}`;
+    this.machines = cloud.machines;
+    const api = cloud.balancer ?? ownApi(cluster, this.machines);
+    this.whole = api.whole;
+    this.apiAddress = pulumi.interpolate`${api.address}:${API_PORT}`;
 
-    const facts = pulumi.all([this.server.publicAddress, identity.caCert, identity.adminCert, identity.adminKey]);
+    const facts = pulumi.all([api.address, identity.caCert, identity.adminCert, identity.adminKey]);
     this.kubeconfig = pulumi.secret(
       facts.apply(([address, caCert, adminCert, adminKey]) =>
         renderKubeconfig({ cluster: cluster.name, address, apiName: cluster.apiName, caCert, adminCert, adminKey }),
@@ -88,7 +98,7 @@ export class Cluster extends pulumi.ComponentResource {
       parent: this,
       provider: this.provider,
       // Deleting objects one by one in a cluster whose machine goes away would wait for a dead API.
-      deletedWith: this.server.resource,
+      deletedWith: this.whole,
     };
     const dns = createDns(cluster, topology.upstreamDns, inside);
     const network = createFlannel(cluster, manifests, { ...inside, dependsOn: [dns] });
@@ -102,16 +112,35 @@ function createBootScript(
   plan: Plan,
   cluster: ClusterPlan,
   node: NodePlan,
-  identity: Identity,
+  identity: ClusterIdentity,
   known: KnownAddresses,
 ): pulumi.Output<string> {
   const hostFirewall = CLOUD_FACTS[cluster.cloud].hostFirewall ? nodeRules(cluster.firewall, node) : undefined;
   const common = { cluster, node, kubernetesVersion: plan.topology.kubernetes.version, hostFirewall };
-  const { caCert, caKey, caHash, bootstrapToken } = identity;
-  if (node.role === "server") {
-    const addresses = pulumi.all(known.publicAddress ? [known.publicAddress] : []);
+  const { caCert, caKey, caHash, bootstrapToken, shared } = identity;
+  const servers = pulumi.all(known.serverAddresses);
+  if (node.role === "worker") {
     return pulumi.secret(
-      pulumi.all([caCert, caKey, bootstrapToken, addresses]).apply(([cert, key, token, publicAddresses]) =>
+      pulumi
+        .all([caHash, bootstrapToken, servers])
+        .apply(([hash, token, serverAddresses]) =>
+          renderBootScript({ ...common, role: "worker", caHash: hash, bootstrapToken: token, serverAddresses }),
+        ),
+    );
+  }
+  const { joinAddress } = onceOf(node, process.env);
+  const founder = node.name === cluster.nodes[0]?.name && joinAddress === undefined;
+  const together = shared
+    ? pulumi.all([caHash, servers, shared]).apply(([hash, others, credentials]) => {
+        const serverAddresses = [...new Set([...(joinAddress ? [joinAddress] : []), ...others])];
+        return { founder, caHash: hash, serverAddresses, credentials };
+      })
+    : undefined;
+  const addresses = pulumi.all(known.apiAddress ? [known.apiAddress] : []);
+  return pulumi.secret(
+    pulumi
+      .all([caCert, caKey, bootstrapToken, addresses, together])
+      .apply(([cert, key, token, publicAddresses, group]) =>
         renderBootScript({
           ...common,
           role: "server",
@@ -119,24 +148,17 @@ function createBootScript(
           caKey: key,
           bootstrapToken: token,
           publicAddresses,
+          together: group,
         }),
-      ),
-    );
-  }
-  if (!known.serverAddress) throw new RangeError(`${node.name}: the server's address must be known first`);
-  return pulumi.secret(
-    pulumi
-      .all([caHash, bootstrapToken, known.serverAddress])
-      .apply(([hash, token, serverAddress]) =>
-        renderBootScript({ ...common, role: "worker", caHash: hash, bootstrapToken: token, serverAddress }),
       ),
   );
 }
 
-function serverOf(cluster: ClusterPlan, machines: Machine[]): Machine {
+/** The single server's address; the cluster goes with its machine. */
+function ownApi(cluster: ClusterPlan, machines: Machine[]): Balancer {
   const server = machines.find((machine) => machine.node.role === "server");
   if (!server) throw new RangeError(`${cluster.name}: no server`);
-  return server;
+  return { address: server.publicAddress, whole: server.resource };
 }
 
 interface Access {

@@ -6,6 +6,7 @@ import { CertRequest } from "@pulumi/tls/certRequest";
 import { LocallySignedCert } from "@pulumi/tls/locallySignedCert";
 import { PrivateKey } from "@pulumi/tls/privateKey";
 import { SelfSignedCert } from "@pulumi/tls/selfSignedCert";
+import type { SharedCredentials } from "../../plan/bootScript";
 import type { CertificateDays } from "../../plan/types";
 
 const DAY_HOURS = 24;
@@ -23,21 +24,9 @@ export interface Identity {
 }
 
 export function createIdentity(cluster: string, days: CertificateDays, opts: pulumi.CustomResourceOptions): Identity {
-  const caKey = new PrivateKey(`${cluster}-ca`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, opts);
-  const ca = new SelfSignedCert(
-    `${cluster}-ca`,
-    {
-      privateKeyPem: caKey.privateKeyPem,
-      subject: { commonName: `kubernetes-${cluster}` },
-      isCaCertificate: true,
-      setSubjectKeyId: true,
-      validityPeriodHours: days.ca * DAY_HOURS,
-      allowedUses: ["cert_signing", "crl_signing", "digital_signature", "key_encipherment"],
-    },
-    opts,
-  );
+  const { key: caKey, cert: ca } = createAuthority(`${cluster}-ca`, `kubernetes-${cluster}`, days, opts);
 
-  const adminKey = new PrivateKey(`${cluster}-admin`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, opts);
+  const adminKey = createKey(`${cluster}-admin`, opts);
   const request = new CertRequest(
     `${cluster}-admin`,
     {
@@ -68,6 +57,51 @@ export function createIdentity(cluster: string, days: CertificateDays, opts: pul
     adminKey: pulumi.secret(adminKey.privateKeyPem),
     bootstrapToken: pulumi.secret(token.result).apply((text) => `${text.slice(0, 6)}.${text.slice(6, 22)}`),
   };
+}
+
+/**
+ * What several servers must have in common. With a single one kubeadm makes these by itself.
+ * Every key is EC P-256: seven PEM files must fit into the user data.
+ */
+export function createSharedCredentials(
+  cluster: string,
+  days: CertificateDays,
+  opts: pulumi.CustomResourceOptions,
+): pulumi.Output<SharedCredentials> {
+  const etcd = createAuthority(`${cluster}-etcd-ca`, `etcd-${cluster}`, days, opts);
+  const frontProxy = createAuthority(`${cluster}-front-proxy-ca`, `front-proxy-${cluster}`, days, opts);
+  const serviceAccount = createKey(`${cluster}-service-account`, opts);
+  return pulumi.secret(
+    pulumi.output({
+      etcdCaCert: etcd.cert.certPem,
+      etcdCaKey: etcd.key.privateKeyPem,
+      frontProxyCaCert: frontProxy.cert.certPem,
+      frontProxyCaKey: frontProxy.key.privateKeyPem,
+      serviceAccountKey: serviceAccount.privateKeyPem,
+      serviceAccountPublicKey: serviceAccount.publicKeyPem,
+    }),
+  );
+}
+
+function createKey(name: string, opts: pulumi.CustomResourceOptions): PrivateKey {
+  return new PrivateKey(name, { algorithm: "ECDSA", ecdsaCurve: "P256" }, opts);
+}
+
+function createAuthority(name: string, commonName: string, days: CertificateDays, opts: pulumi.CustomResourceOptions) {
+  const key = createKey(name, opts);
+  const cert = new SelfSignedCert(
+    name,
+    {
+      privateKeyPem: key.privateKeyPem,
+      subject: { commonName },
+      isCaCertificate: true,
+      setSubjectKeyId: true,
+      validityPeriodHours: days.ca * DAY_HOURS,
+      allowedUses: ["cert_signing", "crl_signing", "digital_signature", "key_encipherment"],
+    },
+    opts,
+  );
+  return { key, cert };
 }
 
 /** kubeadm's way to name a CA: the digest of its public key's DER form, which is what a PUBLIC KEY PEM holds. */

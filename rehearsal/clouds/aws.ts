@@ -1,5 +1,6 @@
 import type { Package, Props } from "../plugins/contract";
 import { awsAddressKinds } from "./awsAddresses";
+import { awsBalancerKinds, awsBalancers } from "./awsBalancer";
 import { awsInstanceKind, awsReach } from "./awsInstance";
 import { arnOf, awsNetworkKinds, INSTANCE } from "./awsNetwork";
 import { awsSecurityKinds } from "./awsSecurity";
@@ -39,12 +40,14 @@ export function awsPackage(options: CloudOptions): Package {
     { type: INSTANCE, reach: (object) => awsReach(cloud, object) },
     // The provider tries a DependencyViolation again for minutes.
     true,
+    () => awsBalancers(cloud),
   );
   const kinds = {
     ...awsNetworkKinds(cloud),
     ...awsSecurityKinds(cloud),
     [INSTANCE]: awsInstanceKind(cloud),
     ...awsAddressKinds(cloud),
+    ...awsBalancerKinds(cloud),
   };
   return cloud.package("7.48.0", kinds, {
     secretConfig: ["accessKey", "secretKey", "token"],

@@ -1,3 +1,4 @@
+import { balancersWith } from "./awsBalancer";
 import { awsError, awsId, common, INSTANCE, tagsAll } from "./awsNetwork";
 import type { Cloud, CloudKind } from "./cloud";
 import type { CloudObject } from "./store";
@@ -65,7 +66,10 @@ export function awsAddressKinds(cloud: Cloud): Record<string, CloudKind> {
     delete(object) {
       const bound = cloud.list(EIP_ASSOCIATION).filter((one) => one.inputs.allocationId === object.id);
       const refusal = `InvalidIPAddress.InUse: The address with allocation id [${object.id}] cannot be released because it is in use`;
-      cloud.assertUnused(bound, awsError(`deleting EC2 EIP (${object.id})`, "ReleaseAddress", refusal));
+      cloud.assertUnused(
+        [...bound, ...balancersWith(cloud, object.id)],
+        awsError(`deleting EC2 EIP (${object.id})`, "ReleaseAddress", refusal),
+      );
       cloud.releasePublicAddress(object.id);
     },
   };

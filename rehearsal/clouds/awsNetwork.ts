@@ -1,3 +1,4 @@
+import { balancersIn, balancersWith } from "./awsBalancer";
 import { overlap, prefixOf } from "../machines/addresses";
 import type { Failure, Props, ResourceContext } from "../plugins/contract";
 import { isUnknown } from "../plugins/encoding";
@@ -14,7 +15,7 @@ export const ROUTE_TABLE = "aws:ec2/routeTable:RouteTable";
 export const ROUTE = "aws:ec2/route:Route";
 export const ROUTE_TABLE_ASSOCIATION = "aws:ec2/routeTableAssociation:RouteTableAssociation";
 
-const ACCOUNT = "123456789012";
+export const ACCOUNT = "123456789012";
 
 export const awsId = (prefix: string): string => `${prefix}-0${randomHex(16)}`;
 export const regionOf = (inputs: Props, context: Pick<ResourceContext, "config">): string =>
@@ -114,7 +115,7 @@ export function awsNetworkKinds(cloud: Cloud): Record<string, CloudKind> {
         .filter((one) => one.hidden.vpc === object.inputs.vpcId && (one.hidden.ephemeral || one.computed.publicIp));
       const refusal = `DependencyViolation: Network ${text(object.inputs.vpcId)} has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.`;
       cloud.assertUnused(
-        mapped,
+        [...mapped, ...balancersIn(cloud, object.inputs.vpcId)],
         awsError(`deleting EC2 Internet Gateway (${object.id})`, "DetachInternetGateway", refusal),
       );
     },
@@ -152,8 +153,9 @@ export function awsNetworkKinds(cloud: Cloud): Record<string, CloudKind> {
     update: (object) => ({ ...object.inputs, ...tagsAll(object) }),
     delete(object) {
       const machines = cloud.list(INSTANCE).filter((one) => one.inputs.subnetId === object.id);
+      const users = [...machines, ...balancersWith(cloud, object.id)];
       const refusal = `DependencyViolation: The subnet '${object.id}' has dependencies and cannot be deleted.`;
-      cloud.assertUnused(machines, awsError(`deleting EC2 Subnet (${object.id})`, "DeleteSubnet", refusal));
+      cloud.assertUnused(users, awsError(`deleting EC2 Subnet (${object.id})`, "DeleteSubnet", refusal));
     },
   };
 

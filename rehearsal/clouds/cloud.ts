@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PUBLIC_RANGES } from "../machines/addresses";
-import type { Machines } from "../machines/contract";
+import type { Balancer, Machines } from "../machines/contract";
 import { listDifferences } from "../plugins/changes";
 import { listChanges } from "../plugins/diff";
 import {
@@ -73,6 +73,8 @@ export class Cloud {
     private readonly machine: { type: string; reach: (object: CloudObject) => Reach },
     /** Whether the real provider tries a refused delete again. */
     private readonly patient: boolean,
+    /** The load balancers that the cloud's objects amount to now. */
+    private readonly balancers: () => Balancer[] = () => [],
   ) {
     this.store = options.store;
     this.fleet = new Fleet(options.machines);
@@ -121,6 +123,7 @@ export class Cloud {
     await Promise.all(
       machines.map((object) => this.fleet.adjust(text(object.hidden.machine), () => this.machine.reach(object))),
     );
+    await this.fleet.balance(this.name, this.balancers);
   }
 
   /** The package as the provider server serves it. */

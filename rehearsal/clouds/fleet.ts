@@ -1,4 +1,4 @@
-import type { FirewallRule, MachineSpec, Machines, Segment } from "../machines/contract";
+import type { Balancer, FirewallRule, MachineSpec, Machines, Segment } from "../machines/contract";
 
 /** What about a machine can change while it runs. */
 export interface Reach {
@@ -15,6 +15,9 @@ export class Fleet {
   private readonly queues = new Map<string, Promise<unknown>>();
   /** Rules and addresses are deleted beside their machine: what comes too late has nothing left to change. */
   private readonly removed = new Set<string>();
+
+  /** undefined: not told yet since this process began. */
+  private balancers: Balancer[] | undefined;
 
   constructor(private readonly machines: Machines) {}
 
@@ -50,6 +53,16 @@ export class Fleet {
       await this.machines.removeMachine(id);
       this.removed.add(id);
       this.applied.delete(id);
+    });
+  }
+
+  /** Tells the machines which balancers a cloud has, when that has changed. */
+  async balance(cloud: string, balancers: () => Balancer[]): Promise<void> {
+    await this.queue(`balancers of ${cloud}`, async () => {
+      const now = balancers();
+      if (same(this.balancers, now)) return;
+      await this.machines.setBalancers(cloud, now);
+      this.balancers = now;
     });
   }
 

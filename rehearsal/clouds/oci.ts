@@ -1,6 +1,7 @@
 import type { Package, Props } from "../plugins/contract";
 import { Cloud, digest, type CloudOptions } from "./cloud";
 import { ociPrivateIpKind, ociPublicIpKind, PUBLIC_IP } from "./ociAddresses";
+import { ociBalancerKinds, ociBalancers } from "./ociBalancer";
 import { availabilityDomains, ociInstanceKind, ociReach } from "./ociInstance";
 import { INSTANCE, notFound, ociNetworkKinds, PRIVATE_IP } from "./ociNetwork";
 import { ociSecurityKinds } from "./ociSecurity";
@@ -29,10 +30,12 @@ export function ociPackage(options: CloudOptions): Package {
     { type: INSTANCE, reach: (object) => ociReach(cloud, object) },
     // The provider tries a 409 again for minutes.
     true,
+    () => ociBalancers(cloud),
   );
   const kinds = {
     ...ociNetworkKinds(cloud),
     ...ociSecurityKinds(cloud),
+    ...ociBalancerKinds(cloud),
     [INSTANCE]: ociInstanceKind(cloud),
     [PRIVATE_IP]: ociPrivateIpKind(cloud),
     [PUBLIC_IP]: ociPublicIpKind(cloud),

@@ -1,6 +1,7 @@
 import type { Props } from "../plugins/contract";
 import { isUnknown } from "../plugins/encoding";
 import type { Cloud, CloudKind } from "./cloud";
+import { balancerAt } from "./ociBalancer";
 import { takeAddress } from "./network";
 import {
   born,
@@ -146,6 +147,15 @@ export function ociPublicIpKind(cloud: Cloud): CloudKind {
       };
     },
     update: (object) => ({ ...renewed(object), ...bound(object) }),
-    delete: (object) => cloud.releasePublicAddress(object.id),
+    observe(object) {
+      const balancer = balancerAt(cloud, object.id);
+      return balancer ? { state: "ASSIGNED", assignedEntityId: balancer.id, privateIpId: balancer.hidden.address } : {};
+    },
+    delete(object) {
+      const balancer = balancerAt(cloud, object.id);
+      const refusal = ociError("409-Conflict", `The public IP ${object.id} is in use by ${balancer?.id}.`, "PublicIp");
+      cloud.assertUnused(balancer ? [balancer] : [], refusal.message);
+      cloud.releasePublicAddress(object.id);
+    },
   };
 }

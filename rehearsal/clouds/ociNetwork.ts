@@ -2,6 +2,7 @@ import { overlap } from "../machines/addresses";
 import type { Failure, Props, ResourceContext } from "../plugins/contract";
 import { isUnknown } from "../plugins/encoding";
 import { digest, randomHex, timestamp, type Cloud, type CloudKind } from "./cloud";
+import { LOAD_BALANCER } from "./ociBalancer";
 import { addressAt, isInside, isNetwork } from "./network";
 import type { CloudObject } from "./store";
 import { text } from "../plugins/text";
@@ -243,7 +244,8 @@ export function ociNetworkKinds(cloud: Cloud): Record<string, CloudKind> {
       const users = cloud
         .list(INSTANCE)
         .filter((one) => one.hidden.subnet === object.id)
-        .concat(cloud.list(PRIVATE_IP).filter((one) => one.inputs.subnetId === object.id));
+        .concat(cloud.list(PRIVATE_IP).filter((one) => one.inputs.subnetId === object.id))
+        .concat(cloud.list(LOAD_BALANCER).filter((one) => one.inputs.subnetId === object.id));
       cloud.assertUnused(users, conflict("Subnet", object.id, `VNIC of ${users[0]?.id}`));
     },
   };

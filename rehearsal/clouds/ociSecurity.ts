@@ -2,6 +2,7 @@ import type { FirewallRule } from "../machines/contract";
 import type { Failure, Props } from "../plugins/contract";
 import { isUnknown } from "../plugins/encoding";
 import { randomHex, timestamp, type Cloud, type CloudKind } from "./cloud";
+import { balancersWithin } from "./ociBalancer";
 import { EVERY_PORT, firewallRule, isNetwork } from "./network";
 import {
   born,
@@ -41,7 +42,8 @@ export function ociSecurityKinds(cloud: Cloud): Record<string, CloudKind> {
     },
     update: renewed,
     delete(object) {
-      const members = cloud.list(INSTANCE).filter((one) => nsgsOf(one).includes(object.id));
+      const machines = cloud.list(INSTANCE).filter((one) => nsgsOf(one).includes(object.id));
+      const members = [...machines, ...balancersWithin(cloud, object.id)];
       const refusal = `The NetworkSecurityGroup ${object.id} is in use by the VNIC of ${members[0]?.id}.`;
       cloud.assertUnused(members, ociError("409-Conflict", refusal, "NetworkSecurityGroup").message);
     },
@@ -125,15 +127,23 @@ function ruleFailures(inputs: Props): Failure[] {
 /** Inbound rules of a machine: its groups' and, added to them, its subnet's security lists'. */
 export function inboundRules(cloud: Cloud, instance: CloudObject): FirewallRule[] {
   const groups = nsgsOf(instance);
-  const fromGroups = cloud
+  return [...groupRules(cloud, groups), ...listRules(cloud, instance)].filter((one) => one !== undefined);
+}
+
+const groupRules = (cloud: Cloud, groups: string[]): (FirewallRule | undefined)[] =>
+  cloud
     .list(NSG_RULE)
     .filter(
       ({ complete, inputs }) =>
         complete && inputs.direction === "INGRESS" && groups.includes(text(inputs.networkSecurityGroupId)),
     )
     .map(({ inputs }) => toRule(inputs, sourcesOf(cloud, inputs), portsOf(inputs)));
-  return [...fromGroups, ...listRules(cloud, instance)].filter((one) => one !== undefined);
-}
+
+/** Whether these groups let anybody in at a TCP port. */
+export const admits = (cloud: Cloud, groups: string[], port: number): boolean =>
+  groupRules(cloud, groups).some(
+    (rule) => rule && ["tcp", "all"].includes(rule.protocol) && rule.from <= port && port <= rule.to,
+  );
 
 function listRules(cloud: Cloud, instance: CloudObject): (FirewallRule | undefined)[] {
   const subnet = cloud.get(SUBNET, instance.hidden.subnet);

@@ -37,6 +37,20 @@ export interface MachineSpec {
   publicAddress?: string;
 }
 
+/**
+ * A cloud's load balancer for TCP: connections to its public address go on to machines that answer `/readyz` by HTTPS with
+ * 200, in turn. They see the client's own address.
+ */
+export interface Balancer {
+  /** Unique in its cloud. */
+  id: string;
+  publicAddress: string;
+  /** Its own and the machines'. */
+  port: number;
+  /** Private addresses, each of a "nat" machine. */
+  targets: string[];
+}
+
 export interface Machines {
   ensureSegment(segment: Segment): Promise<void>;
   removeSegment(name: string): Promise<void>;
@@ -47,4 +61,6 @@ export interface Machines {
   setFirewall(id: string, rules: FirewallRule[] | undefined): Promise<void>;
   /** Attach, move or (undefined) detach the public address of a running machine. */
   setPublicAddress(id: string, address: string | undefined): Promise<void>;
+  /** All balancers that a cloud has now; those it had before and that are not among them are gone. */
+  setBalancers(cloud: string, balancers: Balancer[]): Promise<void>;
 }

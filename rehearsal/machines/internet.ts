@@ -3,7 +3,8 @@ import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { contains, firstAddress, OPERATOR, overlap, prefixOf } from "./addresses";
 import { command, ipBatch, ipJson, Lock, namespaces, nftLoad, writeSysctls } from "./command";
-import type { FirewallRule, Segment } from "./contract";
+import { HealthChecks } from "./balancers";
+import type { Balancer, FirewallRule, Segment } from "./contract";
 import { renderMachineFirewall } from "./firewall";
 import { type Host, type InternetState, renderHostLink, renderRouterRules } from "./internetRules";
 import { createLink, givePublicAddress, linkStands, removeLink } from "./link";
@@ -18,24 +19,32 @@ export class Internet {
   private readonly lock = new Lock();
   private readonly file: string;
   private state: InternetState = { segments: [], hosts: [] };
+  private readonly health: HealthChecks;
 
   constructor(
     private readonly stateFolder: string,
     private readonly names: WorldNames = WORLD,
   ) {
     this.file = join(stateFolder, "internet.json");
+    this.health = new HealthChecks(names.router, () => void this.lock.run(() => this.loadRules()));
   }
 
   /** Puts up the router and all that the last process left written down; repeating it changes nothing that stands. */
   async start(): Promise<void> {
+    await this.read();
     await this.lock.run(async () => {
-      if (existsSync(this.file)) this.state = JSON.parse(await readFile(this.file, "utf8")) as InternetState;
       if (!(await namespaces()).includes(this.names.router)) await this.createRouter();
       await this.createHostLink();
       for (const segment of this.state.segments) await this.createBridge(segment);
       for (const host of this.state.hosts) await this.ensureLink(host);
+      this.health.watch(this.balancers());
       await this.loadRules();
     });
+  }
+
+  /** Takes over what the file says and changes nothing: for a process beside the one that owns the world. */
+  async read(): Promise<void> {
+    if (existsSync(this.file)) this.state = JSON.parse(await readFile(this.file, "utf8")) as InternetState;
   }
 
   /** Machines as the network knows them. */
@@ -118,6 +127,24 @@ export class Internet {
       this.demand(id);
       await this.moveAddress(id, address);
     });
+  }
+
+  /** Cuts a machine that is off from the network; `renewHost` puts it back. */
+  async unplugHost(id: string): Promise<void> {
+    await this.lock.run(() => removeLink(this.names, this.demand(id).id));
+  }
+
+  /** Which balancers a cloud has now. */
+  async setBalancers(cloud: string, balancers: Balancer[]): Promise<void> {
+    await this.lock.run(async () => {
+      await this.save({ ...this.state, balancers: { ...this.state.balancers, [cloud]: balancers } });
+      this.health.watch(this.balancers());
+      await this.loadRules();
+    });
+  }
+
+  private balancers(): Balancer[] {
+    return Object.values(this.state.balancers ?? {}).flat();
   }
 
   private find(id: string): Host | undefined {
@@ -230,7 +257,13 @@ export class Internet {
   }
 
   private async loadRules(): Promise<void> {
-    await nftLoad(this.names.router, renderRouterRules(this.state));
+    await nftLoad(
+      this.names.router,
+      renderRouterRules(
+        this.state,
+        this.balancers().map((one) => this.health.balance(one)),
+      ),
+    );
   }
 
   private async put(host: Host): Promise<void> {

@@ -1,5 +1,6 @@
 import { EMULATED_INTERNET, OPERATOR, publicGateway } from "./addresses";
-import type { MachineSpec, Segment } from "./contract";
+import { type Balancing, renderBalancing } from "./balancers";
+import type { Balancer, MachineSpec, Segment } from "./contract";
 import { bridgeName, OPERATOR_LINK, publicLink } from "./names";
 
 /** A machine as the network sees it. */
@@ -9,6 +10,8 @@ export type Host = Omit<MachineSpec, "userData">;
 export interface InternetState {
   segments: Segment[];
   hosts: Host[];
+  /** By cloud. */
+  balancers?: Record<string, Balancer[]>;
 }
 
 export const ROUTER_TABLE = "internet";
@@ -23,8 +26,9 @@ export const ROUTER_TABLE = "internet";
  *   public address therefore reaches its segment and nothing else.
  * - Into a private range nothing passes that was not sent to a public address.
  * - The operator is reached by answers only.
+ * - A balancer's connections go to one of its targets and are judged by that machine's firewall.
  */
-export function renderRouterRules(state: InternetState): string {
+export function renderRouterRules(state: InternetState, balancing: Balancing[] = []): string {
   const reachable = state.hosts.flatMap((host) =>
     host.publicAddress === undefined ? [] : [{ ...host, publicAddress: host.publicAddress }],
   );
@@ -48,6 +52,7 @@ table ip ${ROUTER_TABLE} {
   counter unasked { }
   chain towards {
     type nat hook prerouting priority dstnat; policy accept;
+    ${balancing.flatMap(renderBalancing).join("\n    ")}
     dnat to ip daddr map @inbound
   }
   chain from {

@@ -1,5 +1,5 @@
 import { type Containers, PodmanContainers } from "./containers";
-import type { FirewallRule, Machines, MachineSpec, Segment } from "./contract";
+import type { Balancer, FirewallRule, Machines, MachineSpec, Segment } from "./contract";
 import { Internet } from "./internet";
 import { WORLD, type WorldNames } from "./names";
 
@@ -60,9 +60,23 @@ export class PodmanMachines implements Machines {
     await this.internet.setPublicAddress(id, address);
   }
 
+  async setBalancers(cloud: string, balancers: Balancer[]): Promise<void> {
+    await this.internet.setBalancers(cloud, balancers);
+  }
+
   /** Shuts the machine down (or cuts its power) and boots it again, with its disk and addresses and nothing else. */
   async restartMachine(id: string, graceful = true): Promise<void> {
+    await this.stopMachine(id, graceful);
+    await this.startMachine(id);
+  }
+
+  /** Shuts the machine down or cuts its power. Nobody answers at its addresses until it is started. */
+  async stopMachine(id: string, graceful: boolean): Promise<void> {
     await this.containers.stop(id, graceful);
+    await this.internet.unplugHost(id);
+  }
+
+  async startMachine(id: string): Promise<void> {
     await this.internet.renewHost(id);
     await this.containers.resume(id);
   }

@@ -1,9 +1,10 @@
-import type { FirewallRule, Machines, MachineSpec, Segment } from "./contract";
+import type { Balancer, FirewallRule, Machines, MachineSpec, Segment } from "./contract";
 
 /** Machines that are only written down: for tests of the program and the emulated clouds without any machine. */
 export class RecordedMachines implements Machines {
   readonly segments = new Map<string, Segment>();
   readonly machines = new Map<string, MachineSpec>();
+  readonly balancers = new Map<string, Balancer[]>();
   /** Every call in its order, as "createMachine oregon-a". */
   readonly calls: string[] = [];
 
@@ -41,6 +42,10 @@ export class RecordedMachines implements Machines {
       this.machines.set(id, { ...this.demand(id), publicAddress: address });
       this.takeFromOthers(id, address);
     });
+  }
+
+  setBalancers(cloud: string, balancers: Balancer[]): Promise<void> {
+    return this.record(`setBalancers ${cloud}`, () => void this.balancers.set(cloud, structuredClone(balancers)));
   }
 
   private takeFromOthers(id: string, address: string | undefined): void {

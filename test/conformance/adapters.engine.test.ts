@@ -123,7 +123,7 @@ describe("every cloud's adapter", () => {
           expect(publicAddress, `${name} has a way out`).toMatch(/^198\.18\./);
           if (!staticAddress) continue;
           expect([name, built.get(name)?.publicAddress]).toEqual([name, publicAddress]);
-          const known = told.get(name)?.publicAddress;
+          const known = told.get(name)?.apiAddress;
           expect([name, known]).toEqual([name, how === "learnt" ? undefined : publicAddress]);
           if (role === "server")
             expect(machineOf(name).userData.includes(String(publicAddress))).toBe(how !== "learnt");
@@ -140,7 +140,7 @@ describe("every cloud's adapter", () => {
           const script = Buffer.from(told.get(name)?.script ?? "");
           expect(script.length, name).toBeGreaterThan(5000);
           expect(Buffer.from(machineOf(name).userData).equals(script), `${name}: ${script.length} bytes`).toBe(true);
-          expect([name, told.get(name)?.serverAddress]).toEqual([name, role === "server" ? undefined : server]);
+          expect([name, told.get(name)?.serverAddresses]).toEqual([name, role === "server" ? [] : [server]]);
         }
       },
     );

@@ -18,6 +18,10 @@ export interface Adapter {
   withImage: (inputs: Props) => Props;
   /** How the cloud refuses user data that is too large, or why that cannot be asked. */
   userDataLimit: { refusal: RegExp } | { skip: string };
+  /** Three of the place's, where the cloud has zones. */
+  zones?: [string, string, string];
+  /** In which zone a machine of the emulated cloud lies. */
+  zoneOf?: (outputs: Props) => unknown;
   /** What the cloud lets in beside the firewall's rules; its documentation says so. */
   alwaysOpen?: (nodeCidr: string) => string[];
 }
@@ -35,6 +39,8 @@ export const ADAPTERS: Record<CloudName, Adapter> = {
     sizeOf: (inputs) => inputs.instanceType,
     withImage: (inputs) => ({ ...inputs, ami: "ami-0fedcba9876543210" }),
     userDataLimit: { refusal: /InvalidParameterValue: User data is limited to 16384 bytes/ },
+    zones: ["us-west-2a", "us-west-2b", "us-west-2c"],
+    zoneOf: (outputs) => outputs.availabilityZone,
   },
   oci: {
     cluster: "oci-with-a-long-name",
@@ -47,6 +53,8 @@ export const ADAPTERS: Record<CloudName, Adapter> = {
       ...inputs,
       sourceDetails: { ...(inputs.sourceDetails as Props), sourceId: "ocid1.image.oc1.iad.next" },
     }),
+    zones: ["Emul:US-ASHBURN-1-AD-1", "Emul:US-ASHBURN-1-AD-2", "Emul:US-ASHBURN-1-AD-3"],
+    zoneOf: (outputs) => outputs.availabilityDomain,
     userDataLimit: { refusal: /Metadata size is \d+ bytes and cannot be larger than 32000 bytes/ },
   },
   vultr: {

@@ -8,6 +8,7 @@ import { assertTopology } from "../../plan/check";
 import { CLOUD_FACTS } from "../../plan/clouds";
 import { nodeRules } from "../../plan/firewall";
 import { planFleet } from "../../plan/plan";
+import { isReplicated } from "../../plan/servers";
 import { CLOUDS, type CloudName, type ClusterPlan, type NodePlan, type NodeSpec, type Plan } from "../../plan/types";
 import { ADAPTERS } from "./adapters";
 
@@ -16,8 +17,8 @@ const require = createRequire(__filename);
 /** What a machine was told, by its node's name: the last script rendered, and the addresses known at that time. */
 export interface Told {
   script: string;
-  publicAddress?: string;
-  serverAddress?: string;
+  apiAddress?: string;
+  serverAddresses: string[];
 }
 
 export interface Edition {
@@ -46,9 +47,31 @@ export const firstNodes = (cloud: CloudName): Record<string, NodeSpec> => ({
   "worker-2": { role: "worker", size: ADAPTERS[cloud].otherSize },
 });
 
+const ONE_SERVER: Record<string, NodeSpec> = { server: { role: "server", gateway: true } };
+
 /** Plans the scratch fleet; the broker is planned because every fleet has one, and never built. */
-export function planScratch(others: (cloud: CloudName) => Record<string, NodeSpec> = firstNodes): Plan {
-  const regions = CLOUDS.map((cloud, index) => [
+export const planScratch = (others: (cloud: CloudName) => Record<string, NodeSpec> = firstNodes): Plan =>
+  planRegions([...CLOUDS], (cloud) => ({ ...ONE_SERVER, ...others(cloud) }));
+
+/** The clouds on which a cluster may have three servers. */
+export const REPLICATED_CLOUDS = CLOUDS.filter((cloud) => CLOUD_FACTS[cloud].severalServers);
+
+/** Plans one region a cloud, each of three servers in three zones where there are zones, and a worker in the first one. */
+export const planReplicated = (others: Record<string, NodeSpec> = {}): Plan =>
+  planRegions(REPLICATED_CLOUDS, (cloud) => {
+    const [one, two, three] = ADAPTERS[cloud].zones ?? [];
+    const nodes: Record<string, NodeSpec> = {
+      a: { role: "server", gateway: true, zone: one },
+      b: { role: "server", gateway: true, zone: two },
+      c: { role: "server", zone: three },
+      "worker-1": { role: "worker", zone: one },
+    };
+    const inFirst = Object.entries(others).map(([key, node]) => [key, { ...node, zone: one }]);
+    return { ...nodes, ...(Object.fromEntries(inFirst) as Record<string, NodeSpec>) };
+  });
+
+function planRegions(clouds: CloudName[], nodes: (cloud: CloudName) => Record<string, NodeSpec>): Plan {
+  const regions = clouds.map((cloud, index) => [
     clusterOf(cloud),
     {
       ...{
@@ -60,7 +83,7 @@ export function planScratch(others: (cloud: CloudName) => Record<string, NodeSpe
       },
       ...{ podCidr: `10.${130 + index}.0.0/16`, serviceCidr: `10.${190 + index}.0.0/16` },
       nodeCidr: ADAPTERS[cloud].nodeCidr ?? `10.${20 + index}.0.0/24`,
-      nodes: { server: { role: "server", gateway: true }, ...others(cloud) },
+      nodes: nodes(cloud),
     },
   ]);
   const broker = {
@@ -88,7 +111,13 @@ const pem = (what: string, bytes: number): string =>
   `-----BEGIN ${what}-----\n${randomBytes(bytes)
     .toString("base64")
     .replace(/(.{64})/g, "$1\n")}\n-----END ${what}-----\n`;
-const CA = { caCert: pem("CERTIFICATE", 420), caKey: pem("EC PRIVATE KEY", 121) };
+const [CERT, KEY] = [pem("CERTIFICATE", 420), pem("EC PRIVATE KEY", 121)];
+const CA = { caCert: CERT, caKey: KEY };
+const CA_HASH = `sha256:${"0".repeat(64)}`;
+const CREDENTIALS = {
+  ...{ etcdCaCert: CERT, etcdCaKey: KEY, frontProxyCaCert: CERT, frontProxyCaKey: KEY },
+  ...{ serviceAccountKey: KEY, serviceAccountPublicKey: pem("PUBLIC KEY", 91) },
+};
 export const BOOTSTRAP_TOKEN = "abcdef.0123456789abcdef";
 /** Too large for every cloud that has a limit, however it is packed. */
 const BALLAST = `\n# ${randomBytes(48_000).toString("base64")}\n`;
@@ -101,14 +130,23 @@ function renderScript(plan: Plan, cluster: ClusterPlan, node: NodePlan, told: Om
     node.role === "server"
       ? renderBootScript({
           ...{ ...common, ...CA, role: "server" },
-          publicAddresses: told.publicAddress ? [told.publicAddress] : [],
+          publicAddresses: told.apiAddress ? [told.apiAddress] : [],
+          together: isReplicated(cluster)
+            ? {
+                ...{ founder: node === cluster.nodes[0], caHash: CA_HASH },
+                ...{ serverAddresses: told.serverAddresses, credentials: CREDENTIALS },
+              }
+            : undefined,
         })
       : renderBootScript({
-          ...{ ...common, role: "worker", caHash: `sha256:${"0".repeat(64)}` },
-          serverAddress: told.serverAddress ?? "",
+          ...{ ...common, role: "worker", caHash: CA_HASH },
+          serverAddresses: told.serverAddresses,
         });
   return node.key === edition.oversized ? script + BALLAST : script;
 }
+
+/** Name of the output that holds the address of a cluster's load balancer. */
+export const apiOutput = (cloud: CloudName): string => `api-of-${clusterOf(cloud)}`;
 
 /** What the adapters return, as a stack's outputs carry it. */
 export interface Built {
@@ -136,15 +174,19 @@ export function scratchProgram(plan: Plan, told: Map<string, Told>, edition: Edi
       );
       const boot: CloudArgs["boot"] = (node, known) =>
         pulumi.secret(
-          pulumi.all([known.publicAddress, known.serverAddress]).apply(([publicAddress, serverAddress]) => {
-            const script = renderScript(plan, cluster, node, { publicAddress, serverAddress }, edition);
-            told.set(node.name, { script, publicAddress, serverAddress });
+          pulumi.all([known.apiAddress, pulumi.all(known.serverAddresses)]).apply(([apiAddress, serverAddresses]) => {
+            const script = renderScript(plan, cluster, node, { apiAddress, serverAddresses }, edition);
+            told.set(node.name, { script, apiAddress, serverAddresses });
             return script;
           }),
         );
-      outputs[cluster.name] = cloudAdapter(cluster.cloud)({ cluster, boot, protectData: false }, parent).map(
-        ({ node, privateAddress, publicAddress }) => ({ node: node.name, privateAddress, publicAddress }),
-      );
+      const { machines, balancer } = cloudAdapter(cluster.cloud)({ cluster, boot, protectData: false }, parent);
+      outputs[apiOutput(cluster.cloud)] = balancer?.address;
+      outputs[cluster.name] = machines.map(({ node, privateAddress, publicAddress }) => ({
+        node: node.name,
+        privateAddress,
+        publicAddress,
+      }));
     }
     return Promise.resolve(outputs);
   };

@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { renderBootScript } from "../../plan/bootScript";
-import { planFirewall } from "../../plan/firewall";
+import { type FirewallInput, planFirewall } from "../../plan/firewall";
 import type { PortRule } from "../../plan/types";
-import { planWith } from "../plan/fixtures";
+import { planWith, replicatedRegion } from "../plan/fixtures";
 import { runStack } from "../program/mocks";
 
 const PAGE = readFileSync(join(__dirname, "../../docs/security.md"), "utf8");
@@ -26,6 +26,7 @@ const PLACES: Record<string, string> = {
   "192.0.2.0/24": "the cluster's own nodes",
   "203.0.113.0/24": "`adminCidrs`",
   "0.0.0.0/0": "anywhere",
+  "192.0.2.7/32": "the servers' planned addresses",
 };
 
 function row({ protocol, from, to, on, sources, why }: PortRule): string[] {
@@ -49,8 +50,17 @@ describe("the security page", () => {
     },
   );
 
+  test("lists for three servers what they open beside it, to each other alone", () => {
+    const input: FirewallInput = { role: "region", nodeCidr: "192.0.2.0/24", adminCidrs: ["203.0.113.0/24"] };
+    const one = planFirewall(input).map(({ name }) => name);
+    const three = planFirewall({ ...input, serverAddresses: ["192.0.2.7"] });
+    const more = three.filter(({ name }) => !one.includes(name));
+    expect(three).toHaveLength(one.length + more.length);
+    expect(rows("ports: three servers")).toEqual(more.map(row));
+  });
+
   test("lists every credential that the program makes, with its lifetime and renewal", async () => {
-    const plan = planWith();
+    const plan = planWith({ clusters: { oregon: replicatedRegion() } });
     const made = new Map<string, string>();
     for (const { name: stack } of [plan.broker, plan.primary]) {
       for (const { type, name, inputs } of (await runStack(plan, stack)).seen) {
@@ -77,7 +87,8 @@ describe("the security page", () => {
       ...{ cluster, node: cluster.nodes[0]!, role: "server", kubernetesVersion: "v1.37.2", bootstrapToken: token },
       ...{ caCert: "CERT", caKey: "KEY", publicAddresses: [] },
     });
-    expect(script).toMatch(/kubeadm init --skip-token-print --config /);
+    expect(script).toMatch(/VERB="init --skip-token-print"\n/);
+    expect(script).toMatch(/kubeadm \$VERB --config /);
     const file =
       /write \/etc\/archipelago\/kubeadm\.yaml 600 <<'ARCHIPELAGO'\n[\s\S]*?\nARCHIPELAGO\n/.exec(script)?.[0] ?? "";
     expect(file).toContain(token);

@@ -5,7 +5,7 @@ import { parseAllDocuments } from "yaml";
 import { BOOT_SCRIPT_LIMIT_BYTES, type BootInput, renderBootScript } from "../../plan/bootScript";
 import { nodeRules } from "../../plan/firewall";
 import type { ClusterPlan } from "../../plan/types";
-import { planWith } from "./fixtures";
+import { planWith, replicatedRegion } from "./fixtures";
 
 const PEM = `-----BEGIN CERTIFICATE-----\n${"QUJD".repeat(16)}\n`.repeat(12) + "-----END CERTIFICATE-----\n";
 const TOKEN = "abcdef.0123456789abcdef";
@@ -28,8 +28,32 @@ const server = (cluster: ClusterPlan): BootInput => ({
 const worker = (cluster: ClusterPlan): BootInput => ({
   ...common(cluster, "worker-1"),
   role: "worker",
-  serverAddress: "10.20.0.10",
+  serverAddresses: ["10.20.0.10"],
   caHash: `sha256:${"0".repeat(64)}`,
+});
+
+/** As long as openssl makes them for P-256 and the longest names. */
+const pem = (what: string, characters: number): string =>
+  `-----BEGIN ${what}-----\n${"QUJD".repeat(characters / 4).replace(/(.{64})/g, "$1\n")}\n-----END ${what}-----\n`;
+const CERT = pem("CERTIFICATE", 640);
+const KEY = pem("EC PRIVATE KEY", 164);
+const shared = {
+  ...{ etcdCaCert: CERT, etcdCaKey: KEY, frontProxyCaCert: CERT, frontProxyCaKey: KEY },
+  ...{ serviceAccountKey: KEY, serviceAccountPublicKey: pem("PUBLIC KEY", 124) },
+};
+const replicated = planWith({ clusters: { oregon: replicatedRegion() } }).primary;
+/** One of three servers; the others' addresses are the planned ones. */
+const oneOf = (key: string): BootInput => ({
+  ...common(replicated, key),
+  ...{ role: "server", caCert: CERT, caKey: KEY, publicAddresses: ["198.51.100.4"] },
+  together: {
+    founder: key === "a",
+    caHash: `sha256:${"0".repeat(64)}`,
+    credentials: shared,
+    serverAddresses: replicated.nodes
+      .filter((node) => node.role === "server" && node.key !== key)
+      .map((node) => node.privateAddress!),
+  },
 });
 
 /** The file that the script writes at a path. */
@@ -91,7 +115,52 @@ describe("the boot script", () => {
     });
     expect(script).not.toContain("PRIVATE KEY");
     expect(script).not.toContain("ca.key");
-    expect(script).toContain("echo '10.20.0.10'");
+    expect(script).toContain("PEERS='10.20.0.10'\n");
+  });
+
+  test.each(["a", "b"])("of %s, one of three servers, has what all servers share and knows the two others", (key) => {
+    const script = renderBootScript(oneOf(key));
+    expect(bash(script, "-n")).toMatchObject({ status: 0, stderr: "" });
+    const folder = "/etc/kubernetes/pki";
+    expect(written(script, `${folder}/etcd/ca.crt`)).toBe(CERT);
+    expect(written(script, `${folder}/front-proxy-ca.crt`)).toBe(CERT);
+    expect(written(script, `${folder}/sa.pub`)).toBe(shared.serviceAccountPublicKey);
+    for (const name of ["ca", "etcd/ca", "front-proxy-ca", "sa"])
+      expect(script).toContain(`write ${folder}/${name}.key 600 `);
+    const others = replicated.nodes.filter((node) => node.role === "server" && node.key !== key);
+    expect(script).toContain(`PEERS='${others.map(({ privateAddress }) => privateAddress).join(" ")}'\n`);
+  });
+
+  test("of the first of three servers makes the cluster unless another one lives; the others only ever join", () => {
+    const [founder, other] = ["a", "b"].map((key) => renderBootScript(oneOf(key))) as [string, string];
+    expect(founder).toContain("kind: InitConfiguration");
+    expect(founder).toContain("kind: JoinConfiguration");
+    expect(founder).toContain("get --raw /livez; then");
+    expect(other).not.toContain("kind: InitConfiguration");
+    expect(other).not.toContain("init --skip-token-print");
+    const [join] = documents(written(other, "/etc/archipelago/kubeadm.yaml"));
+    expect(join).toMatchObject({
+      controlPlane: { localAPIEndpoint: { advertiseAddress: "@ADDRESS@", bindPort: 6443 } },
+      nodeRegistration: { name: "oregon-b", taints: [] },
+    });
+  });
+
+  test("of one of three servers fits with the longest names there may be", () => {
+    const longest = { ...replicated, name: "n".repeat(20), suffix: "s".repeat(121), apiName: "a".repeat(125) };
+    const node = { ...replicated.nodes[0]!, name: "n".repeat(63), replicas: [0, 1, 2, 3, 4, 5, 6, 7, 8] };
+    const script = renderBootScript({ ...oneOf("a"), cluster: longest, node });
+    expect(Buffer.byteLength(script)).toBeLessThan(BOOT_SCRIPT_LIMIT_BYTES);
+  });
+
+  test("of workers spread over the servers: each dials all of them, not all the same one first", () => {
+    const serverAddresses = ["10.20.0.4", "10.20.0.36", "10.20.0.68"];
+    const orders = Array.from({ length: 12 }, (_, at) => {
+      const node = { ...replicated.nodes.at(-1)!, name: `oregon-worker-${at}` };
+      const script = renderBootScript({ ...worker(plan.primary), node, serverAddresses } as BootInput);
+      return /PEERS='(.*)'/.exec(script)?.[1]?.split(" ") ?? [];
+    });
+    for (const order of orders) expect([...order].sort()).toEqual([...serverAddresses].sort());
+    expect(new Set(orders.map(([first]) => first)).size).toBe(3);
   });
 
   test("makes the folders of the node's own replicas and of no other", () => {

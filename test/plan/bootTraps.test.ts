@@ -16,7 +16,7 @@ const scripts = {
   }),
   worker: renderBootScript({
     ...{ ...common, cluster: primary, node: primary.nodes[1]!, role: "worker" },
-    ...{ serverAddress: "10.20.0.10", caHash: `sha256:${"0".repeat(64)}` },
+    ...{ serverAddresses: ["10.20.0.10"], caHash: `sha256:${"0".repeat(64)}` },
   }),
 };
 

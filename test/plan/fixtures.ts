@@ -18,3 +18,14 @@ export function topologyWith(over: object = {}): Topology {
 }
 
 export const planWith = (over: object = {}): Plan => planFleet(topologyWith(over));
+
+/** Laid over oregon: three servers in three zones, two of them gateways, and a worker. */
+export const replicatedRegion = () => ({
+  nodes: {
+    server: null,
+    a: { role: "server", zone: "us-west-2a", gateway: true },
+    b: { role: "server", zone: "us-west-2b", gateway: true },
+    c: { role: "server", zone: "us-west-2c" },
+    "worker-1": { role: "worker", zone: "us-west-2a" },
+  },
+});

@@ -2,7 +2,7 @@
 import "reflect-metadata";
 import { createPrivateKey, webcrypto } from "node:crypto";
 import * as x509 from "@peculiar/x509";
-import type { FirewallRule, Machines, MachineSpec, Segment } from "../../rehearsal/machines/contract";
+import type { Balancer, FirewallRule, Machines, MachineSpec, Segment } from "../../rehearsal/machines/contract";
 import { PretendApi } from "./pretendApi";
 
 x509.cryptoProvider.set(webcrypto);
@@ -76,15 +76,25 @@ export class PretendMachines implements Machines {
     await this.answer(id);
   }
 
+  /** A balancer's address is one of the API's, too. */
+  async setBalancers(_cloud: string, balancers: Balancer[]): Promise<void> {
+    for (const { publicAddress, targets } of balancers) {
+      const behind = [...this.machines.values()].find(({ spec }) => targets.includes(spec.privateAddress));
+      if (behind) await this.answerAt(publicAddress, behind);
+    }
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.apis.values()].map((api) => api.close()));
   }
 
-  /** A server with a public address serves its API there, with a certificate of the CA it was given. */
   private async answer(id: string): Promise<void> {
     const machine = this.machines.get(id);
-    const address = machine?.publicAddress;
-    if (!machine || !address) return;
+    if (machine?.publicAddress) await this.answerAt(machine.publicAddress, machine);
+  }
+
+  /** A server with a public address serves its API there, with a certificate of the CA it was given. */
+  private async answerAt(address: string, machine: Pretended): Promise<void> {
     const script = machine.spec.userData;
     const [caPem, keyPem] = [pem(script, "CERTIFICATE"), pem(script, "PRIVATE KEY")];
     if (!caPem || !keyPem) return;
