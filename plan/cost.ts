@@ -3,6 +3,7 @@ import { CLOUD_FACTS } from "./clouds";
 import { isChecked, PRICES, type CloudPrices, type Place, type Provenance, type Size, TABLE_DATE } from "./prices";
 import { renderNearest } from "./nearest";
 import { findPlace, findSize, knownPlaces, knownSizes } from "./sizes";
+import { isReplicated } from "./servers";
 import type { CloudName, ClusterPlan, Finding, NodePlan, Plan } from "./types";
 
 /** A month, as clouds count it that list prices by the hour. */
@@ -212,6 +213,11 @@ function priceStack(site: Site, egressGbPerPair: number, billable: number): Stac
       const address = node.staticAddress ? prices.staticAddress : prices.ephemeralAddress;
       const what = node.staticAddress ? "public address, static" : "public address, the machine's own";
       add("address", what, address.usd, [address.provenance], node.name);
+    }
+    if (isReplicated(cluster) && prices.balancer) {
+      const { balancer, staticAddress } = prices;
+      add("address", "load balancer before the API", balancer.usd, [balancer.provenance]);
+      add("address", "public address, the load balancer's", staticAddress.usd, [staticAddress.provenance]);
     }
     const gb = sentGb(site, egressGbPerPair);
     if (gb > 0) {

@@ -77,6 +77,8 @@ export interface CloudPrices {
   /** A month of a public address: kept when the machine goes, and the machine's own. */
   staticAddress: Figure;
   ephemeralAddress: Figure;
+  /** A month of the load balancer before several servers, without its address; unset where there is none to be had. */
+  balancer?: Figure;
   egress: Figure & {
     /** What an account may send for nothing each month, whatever runs in it. */
     freeGb: number;

@@ -159,6 +159,11 @@ export const AWS: CloudPrices = {
   // Every public address costs, kept or not.
   staticAddress: { usd: 3.65, provenance: ADDRESS },
   ephemeralAddress: { usd: 3.65, provenance: ADDRESS },
+  // $0.0225 for each of 730 hours; what an API's clients send through it is far below one capacity unit ($0.006 an hour).
+  balancer: {
+    usd: 16.43,
+    provenance: { source: "https://aws.amazon.com/elasticloadbalancing/pricing/", from: "memory, unverified" },
+  },
   egress: {
     usd: 0.09,
     freeGb: 100,

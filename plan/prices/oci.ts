@@ -126,6 +126,10 @@ export const OCI: CloudPrices = {
     usd: 0,
     provenance: { source: "https://www.oracle.com/cloud/networking/pricing/", from: "memory, unverified" },
   },
+  balancer: {
+    usd: 0,
+    provenance: { source: "https://www.oracle.com/cloud/networking/pricing/", from: "memory, unverified" },
+  },
   egress: {
     usd: 0.0085,
     freeGb: 10_000,

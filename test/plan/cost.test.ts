@@ -5,7 +5,7 @@ import { planFleet } from "../../plan/plan";
 import { PRICES, TABLE_DATE } from "../../plan/prices";
 import { findSize, knownPlaces, knownSizes, rootDiskGib } from "../../plan/sizes";
 import type { CloudName, ClusterSpec, NodeSpec, Topology } from "../../plan/types";
-import { planWith, topologyWith } from "./fixtures";
+import { planWith, replicatedRegion, topologyWith } from "./fixtures";
 
 const priced = Object.keys(PRICES) as CloudName[];
 const sold = priced.filter((cloud) => !PRICES[cloud]?.ended);
@@ -55,6 +55,19 @@ const fleet: fc.Arbitrary<Topology> = fc
 const traffic = fc.double({ min: 0, max: 1e7, noNaN: true });
 
 describe("a month's estimate", () => {
+  it("of three servers has their load balancer and its address, which is their only static one beside the gateways'", () => {
+    const lines = stackOf(planCost(planWith({ clusters: { oregon: replicatedRegion() } })), "oregon").lines;
+    const addresses = lines.filter(({ kind }) => kind === "address");
+    expect(addresses.filter(({ node }) => node === undefined).map(({ what, usd }) => [what, usd])).toEqual([
+      ["load balancer before the API", PRICES.aws?.balancer?.usd],
+      ["public address, the load balancer's", PRICES.aws?.staticAddress.usd],
+    ]);
+    expect(addresses.filter(({ what }) => what === "public address, static").map(({ node }) => node)).toEqual([
+      "oregon-a",
+      "oregon-b",
+    ]);
+  });
+
   it("of the tree's own fleet is the sum of what its machines, disks, addresses and traffic cost at list prices", () => {
     const cost = planCost(planWith());
     expect(cost.findings).toEqual([]);
