@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 /**
  * `unit`: pure code, mocks. `engine`: real engine or API server, emulated clouds, no machines; in a network namespace of
  * its own. `machines`: the one-machine world alone, as root. `rehearsal`: asks a living rehearsal. `life`: changes it.
+ * `replicated`: asks and hurts another one, in which a region has three servers.
  * test/run.ts runs them in this order.
  */
 const ONE_AFTER_THE_OTHER = {
@@ -43,7 +44,11 @@ export default defineConfig({
           name: "rehearsal",
           ...ONE_AFTER_THE_OTHER,
           include: ["test/rehearsal/**/*.test.ts"],
-          exclude: ["test/rehearsal/machines*.test.ts", "test/rehearsal/life.test.ts"],
+          exclude: [
+            "test/rehearsal/machines*.test.ts",
+            "test/rehearsal/life.test.ts",
+            "test/rehearsal/replicated.test.ts",
+          ],
           setupFiles: ["test/rehearsal/enter.ts"],
         },
       },
@@ -52,6 +57,14 @@ export default defineConfig({
           name: "life",
           ...ONE_AFTER_THE_OTHER,
           include: ["test/rehearsal/life.test.ts"],
+          setupFiles: ["test/rehearsal/enter.ts"],
+        },
+      },
+      {
+        test: {
+          name: "replicated",
+          ...ONE_AFTER_THE_OTHER,
+          include: ["test/rehearsal/replicated.test.ts"],
           setupFiles: ["test/rehearsal/enter.ts"],
         },
       },

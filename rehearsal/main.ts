@@ -12,6 +12,8 @@ Examples:
   ./rehearse doctor                    what is missing, how long it takes, how much disk it needs
   ./rehearse up                        put all five stacks up on this machine
   ./rehearse up --stack broker --stack oregon
+  ./rehearse up --stack broker --stack oregon --overlay test/rehearsal/replicated.json
+                                       the primary region with three servers behind a load balancer
   eval "$(./rehearse env)"             then: pulumi preview -s london, ./archipelago status, kubectl …
   ./rehearse down                      leave nothing behind`;
 
@@ -27,8 +29,9 @@ async function main(): Promise<void> {
     .command("up")
     .description("install what is missing, obtain every artifact, put the stacks up, summarise")
     .option("-s, --stack <name>", "only this stack (repeatable)", collect, [])
+    .option("--overlay <file>", "JSON laid over the topology, kept for as long as this rehearsal lives")
     .option("--json", "one machine-readable document on stdout at the end")
-    .action(async (options: { stack: string[]; json?: boolean }) => {
+    .action(async (options: { stack: string[]; overlay?: string; json?: boolean }) => {
       process.exitCode = await up(options);
     });
   program

@@ -1,5 +1,6 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { UserError } from "../plan/errors";
 import { VERSIONS } from "./artifacts/versions";
 import { OPERATOR } from "./machines/addresses";
 
@@ -41,8 +42,40 @@ export function planOverlay(choices: OverlayChoices): Record<string, unknown> {
   };
 }
 
-/** Writes the overlay where ARCHIPELAGO_OVERLAY points. */
-export function writeOverlay(path: string, choices: OverlayChoices): void {
+/**
+ * Writes the overlay where ARCHIPELAGO_OVERLAY points.
+ *
+ * @param own what whoever rehearses lays over the rehearsal's own changes.
+ */
+export function writeOverlay(path: string, choices: OverlayChoices, own: object = {}): void {
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, JSON.stringify(planOverlay(choices), null, 2) + "\n");
+  writeFileSync(path, JSON.stringify(combineOverlays(planOverlay(choices), own), null, 2) + "\n");
+}
+
+type Overlay = Record<string, unknown>;
+
+/** One overlay that does what the two do one after the other: what they remove stays marked for removal. */
+export function combineOverlays(first: object, second: object): Overlay {
+  const combined: Overlay = { ...first };
+  for (const [key, value] of Object.entries(second)) {
+    const before = combined[key];
+    combined[key] = isObject(before) && isObject(value) ? combineOverlays(before, value) : (value as unknown);
+  }
+  return combined;
+}
+
+const isObject = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** @throws UserError when the file cannot be read as a JSON object. */
+export function readOwnOverlay(path: string): object {
+  const remedy = "name a file with a JSON object that is laid over stacks/topology.ts";
+  let data: unknown;
+  try {
+    data = JSON.parse(readFileSync(path, "utf8"));
+  } catch (cause) {
+    throw new UserError(`${path}: ${(cause as Error).message}`, remedy);
+  }
+  if (isObject(data)) return data;
+  throw new UserError(`${path}: no JSON object`, remedy);
 }

@@ -20,7 +20,7 @@ import { Guard } from "./machines/guard";
 import { isEmpty, listLeftovers, removeEverything } from "./machines/inventory";
 import { prepareHost } from "./machines/worldLife";
 import { makeEngineFolders } from "./engineFolder";
-import { writeOverlay } from "./overlay";
+import { readOwnOverlay, writeOverlay } from "./overlay";
 import { choosePlugins } from "./pluginChoice";
 import { freePorts } from "./ports";
 import { podmanRunFolder } from "./podman";
@@ -52,11 +52,11 @@ async function assertHost(): Promise<void> {
 }
 
 /** Finds what is wrong with the topology before anything is installed or built for it. */
-export function assertRehearsable(): void {
+export function assertRehearsable(own?: object): void {
   const folder = mkdtempSync(join(tmpdir(), "archipelago-"));
   try {
     const overlay = join(folder, "overlay.json");
-    writeOverlay(overlay, { cableDriver: "vxlan", databaseImage: "any:1", databaseStandIn: true });
+    writeOverlay(overlay, { cableDriver: "vxlan", databaseImage: "any:1", databaseStandIn: true }, own);
     const { kubernetes } = loadTopology(PROJECT_FOLDER, overlay);
     if (kubernetes.version === `v${VERSIONS.kubernetes}`) return;
     throw new UserError(
@@ -92,7 +92,7 @@ const obtainEngine = async (): Promise<string> =>
   join((await obtainArtifacts({ only: ["engine"], onProgress: say })).binFolder, "pulumi");
 
 /** Makes or resumes the world below the clouds: artifacts, guard, internet, daemon; leaves process.env ready for pulumi. */
-async function ensureWorld(): Promise<world.WorldFile> {
+async function ensureWorld(own?: object): Promise<world.WorldFile> {
   await ensureHostPackages(say);
   const artifacts = await obtainArtifacts({ only: ["manifests", "machine"], onProgress: say });
   const engine = await chooseEngine({ obtainEngine, download: artifacts.source === "releases" });
@@ -113,11 +113,12 @@ async function ensureWorld(): Promise<world.WorldFile> {
     passphrase: known?.passphrase ?? world.createPassphrase(),
     standIns,
     ports: known?.ports ?? (await freePorts([...CLOUD_PACKAGES, ...standIns])),
+    overlay: own,
     engine: renderEngine(engine),
   };
   world.writeWorld(file);
   makeEngineFolders(world.engineFolder());
-  writeOverlay(world.overlayPath(), file);
+  writeOverlay(world.overlayPath(), file, own);
   enter(file);
   // the daemon alone owns the machines; here only the host is made safe for them
   const { changes } = await prepareHost(rangesInUse(), { stateFolder: stateFolder() });
@@ -140,10 +141,11 @@ function livingWorld(): world.WorldFile {
 }
 
 /** The whole of `make rehearsal`. Repeating it changes nothing, or mends what is missing. */
-export async function up(options: { stack: string[]; json?: boolean }): Promise<ExitCode> {
+export async function up(options: { stack: string[]; overlay?: string; json?: boolean }): Promise<ExitCode> {
   await assertHost();
-  assertRehearsable();
-  await ensureWorld();
+  const own = options.overlay === undefined ? world.readWorld()?.overlay : readOwnOverlay(options.overlay);
+  assertRehearsable(own);
+  await ensureWorld(own);
   const report = await runUp({ stacks: options.stack });
   writeKubeconfigs(world.kubeconfigFolder(), await runKubeconfigs({ screen: SILENT }));
   if (report.exitCode !== EXIT.ok) {

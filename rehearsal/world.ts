@@ -19,6 +19,8 @@ export interface WorldFile {
   standIns: string[];
   /** One fixed port a package, so that a restarted daemon is found where the engine left it. */
   ports: Record<string, number>;
+  /** Laid over the rehearsal's own overlay (`--overlay`), for as long as this world lives. */
+  overlay?: object;
   /** Which engine was taken. */
   engine?: string;
 }

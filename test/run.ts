@@ -127,6 +127,17 @@ async function rehearse(): Promise<void> {
   await vitest("life");
   await check("no packet for an emulated address tried to leave this host", "./rehearse", ["leaked"]);
   await check("make down leaves nothing behind", "./rehearse", ["down"]);
+  await rehearseReplicated();
+}
+
+/** The primary region with three servers, of which one loses its power. */
+async function rehearseReplicated(): Promise<void> {
+  const stacks = ["--stack", "broker", "--stack", "oregon"];
+  const overlay = ["--overlay", "test/rehearsal/replicated.json"];
+  await check("a rehearsal with three servers", "./rehearse", ["up", ...stacks, ...overlay]);
+  await vitest("replicated");
+  await check("no packet tried to leave this host", "./rehearse", ["leaked"]);
+  await check("down leaves nothing of it behind", "./rehearse", ["down"]);
 }
 
 main()

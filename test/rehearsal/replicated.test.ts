@@ -1,0 +1,107 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { describe, expect, test } from "vitest";
+import { conditionOf, kubectl, kubectlWithInput, list } from "./kube";
+import { cutPower, givePower, onMachine } from "./power";
+
+const ROOT = join(__dirname, "..", "..");
+const CLUSTER = "oregon";
+const SERVERS = ["oregon-a", "oregon-b", "oregon-c"];
+/** Two health checks of the load balancer, the API servers' notice of each other, and room for a busy host. */
+const API_DEADLINE_SECONDS = 40;
+const RETURN_DEADLINE_SECONDS = 180;
+
+/** Tries until it succeeds; seconds it took. */
+async function awaitSuccess(deadlineSeconds: number, attempt: () => Promise<unknown>): Promise<number> {
+  const begin = Date.now();
+  const elapsed = () => (Date.now() - begin) / 1000;
+  for (;;) {
+    try {
+      await attempt();
+      return elapsed();
+    } catch (error) {
+      if (elapsed() > deadlineSeconds) throw error;
+      await sleep(500);
+    }
+  }
+}
+
+const readyOf = async (...query: string[]): Promise<string[]> =>
+  (await list(CLUSTER, ...query))
+    .filter((one) => conditionOf(one, "Ready") === "True")
+    .map(({ metadata }) => metadata.name);
+const readyNodes = async (): Promise<string[]> => (await readyOf("nodes")).sort();
+const replicaOn = async (node: string): Promise<string[]> =>
+  (await list(CLUSTER, "pods", "-n", "cockroachdb", "-l", "app.kubernetes.io/component=database"))
+    .filter(({ spec }) => spec.nodeName === node)
+    .map(({ metadata }) => metadata.name);
+/** Members of etcd beside the asked one that it speaks with. */
+async function etcdPeers(server: string): Promise<number> {
+  const ask =
+    "exec 3<>/dev/tcp/127.0.0.1/2381; printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3; grep '^etcd_network_active_peers' <&3";
+  const text = await onMachine(server, ask);
+  return text.split("\n").filter((line) => / 1$/.test(line.trim())).length;
+}
+
+describe("a region of three servers, rehearsed", () => {
+  test("has every node Ready, three members of etcd, and no node with two replicas of the database", async () => {
+    expect(await readyNodes()).toEqual([...SERVERS, "oregon-worker-1"]);
+    for (const server of SERVERS) expect([server, await etcdPeers(server)]).toEqual([server, 2]);
+    expect(await readyOf("pods", "-n", "cockroachdb", "-l", "app.kubernetes.io/component=database")).toHaveLength(3);
+    for (const node of await readyNodes()) expect((await replicaOn(node)).length).toBeLessThanOrEqual(1);
+  });
+
+  test("a second up changes nothing", async () => {
+    const { stdout } = await promisify(execFile)(join(ROOT, "archipelago"), ["up", "--stack", CLUSTER, "--json"]);
+    const { stacks } = JSON.parse(stdout) as { stacks: { outcome: string }[] };
+    expect(stacks.map(({ outcome }) => outcome)).toEqual(["unchanged"]);
+  });
+
+  test("goes on when a server's power is cut: same API address, replicas Ready, pods can be made; and takes it back", async () => {
+    // The server that the worker dials first: the worst one to lose.
+    const hosts = await onMachine("oregon-worker-1", "grep ' api.oregon' /etc/hosts");
+    const first = hosts.split(/\s/)[0] ?? "";
+    const servers = await list(CLUSTER, "nodes", "-l", "node-role.kubernetes.io/control-plane");
+    const lost = servers.find(({ status }) =>
+      (status?.addresses as { address: string }[]).some(({ address }) => address === first),
+    )?.metadata.name;
+    if (!lost) throw new Error(`no server at ${first}: ${hosts}`);
+    const lostReplicas = await replicaOn(lost);
+
+    await cutPower(lost);
+    const begin = Date.now();
+    const answered = await awaitSuccess(API_DEADLINE_SECONDS, () => kubectl(CLUSTER, "get", "--raw", "/readyz"));
+    console.log(`${lost} cut off: the API answers again after ${answered.toFixed(1)} s`);
+
+    const pod = {
+      ...{ apiVersion: "v1", kind: "Pod", metadata: { name: "made-meanwhile", namespace: "default" } },
+      spec: {
+        ...{ nodeName: "oregon-worker-1", terminationGracePeriodSeconds: 0 },
+        containers: [{ name: "pause", image: "registry.k8s.io/pause:3.10.2", imagePullPolicy: "IfNotPresent" }],
+      },
+    };
+    await awaitSuccess(API_DEADLINE_SECONDS, () => kubectlWithInput(CLUSTER, JSON.stringify(pod), "apply", "-f", "-"));
+    await kubectl(CLUSTER, "wait", "--for=condition=Ready", "pod/made-meanwhile", "--timeout=60s");
+    console.log(`a pod made meanwhile is Ready after ${((Date.now() - begin) / 1000).toFixed(1)} s`);
+
+    // Longer than the node controller's patience: whoever has lost its API would be called NotReady by now.
+    while (Date.now() - begin < 75_000) await sleep(1000);
+    const left = [...SERVERS, "oregon-worker-1"].filter((node) => node !== lost);
+    expect(await readyNodes()).toEqual(left);
+    const replicas = await readyOf("pods", "-n", "cockroachdb", "-l", "app.kubernetes.io/component=database");
+    expect(replicas.sort()).toEqual(
+      ["cockroachdb-0", "cockroachdb-1", "cockroachdb-2"].filter((name) => !lostReplicas.includes(name)),
+    );
+
+    await givePower(lost);
+    const back = await awaitSuccess(RETURN_DEADLINE_SECONDS, async () => {
+      expect(await readyNodes()).toEqual([...SERVERS, "oregon-worker-1"]);
+      expect(await etcdPeers(lost)).toBe(2);
+      expect(await readyOf("pods", "-n", "cockroachdb", "-l", "app.kubernetes.io/component=database")).toHaveLength(3);
+    });
+    console.log(`${lost} given power again: everything as before after ${back.toFixed(1)} s`);
+    await kubectl(CLUSTER, "delete", "pod", "made-meanwhile");
+  });
+});
