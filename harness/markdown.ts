@@ -127,7 +127,8 @@ function renderMissing(missing: Section[]): string {
   return `> **Left out, because a comment has a limit:** ${named.join(", ")}. The preview's own output has them.`;
 }
 
-function renderFoot({ world, engine, policyPacks, stacks }: ReviewDocument): string {
+function renderFoot({ world, engine, policyPacks, stacks, planError }: ReviewDocument): string {
+  if (planError) return "<sub>No engine and no cloud was asked: nothing is previewed until the topology is right.</sub>";
   const natures =
     world === "clouds"
       ? "Clouds: real. Values known only after the deployment and secrets are not shown."

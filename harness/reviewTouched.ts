@@ -6,6 +6,8 @@ import { promisify } from "node:util";
 import { parse } from "yaml";
 import { UserError } from "../plan/errors";
 import type { Member } from "./members";
+import { code } from "./reviewText";
+import { renderCount } from "./text";
 
 /** One changed file; the texts are there for stack files alone. */
 export interface ChangedFile {
@@ -26,6 +28,7 @@ export interface Touched {
 /** Files that no stack's resources come from. Whatever is not known to be harmless touches every stack. */
 const HARMLESS =
   /^(docs|test|rehearsal|\.github|\.ci|\.vscode)\/|^harness\/(?!manifests\.|kustomize\.|moduleZip\.|upstream\/)|^[^/]+\.md$|^(Makefile|LICENSE|NOTICE|archipelago|rehearse|\.gitignore|\.prettierignore|\.prettierrc\.json|\.editorconfig|eslint\.config\.mjs|vitest\.config\.ts)$/;
+const FILES_NAMED = 3;
 const STACK_FILE = /^Pulumi\.([^/]+)\.ya?ml$/;
 const ADAPTER = /^components\/clouds\/([a-z]+(?:[A-Z][a-z]+)?)([A-Z]\w*)?\.ts$/;
 /** What the other clusters build on: their routes, firewalls, names and join lists are made of it. */
@@ -45,7 +48,10 @@ export function planTouched(files: ChangedFile[], members: Member[]): Touched {
   const count = `${stacks.length} of ${all.length} stacks`;
   if (stacks.length === 0) return { stacks, why: "No stack is made from what this change touches." };
   if (everything.length > 0) {
-    return { stacks, why: `All ${all.length} stacks: what they share is changed (${everything.length} such files).` };
+    const named = everything.slice(0, FILES_NAMED).map((path) => code(path));
+    const more =
+      everything.length > named.length ? ` and ${renderCount(everything.length - named.length, "more file")}` : "";
+    return { stacks, why: `All ${all.length} stacks, because what they share is changed: ${named.join(", ")}${more}.` };
   }
   return { stacks, why: `${count}: only their own files or their cloud's are changed.` };
 }
@@ -71,11 +77,11 @@ function isFleetWide({ before, after }: ChangedFile): boolean {
   if (before === undefined || after === undefined) return true;
   const [old, now] = [clusterIn(before), clusterIn(after)];
   if (!old || !now) return true;
+  // A stack file says of a node what differs from the tree; a node that is none of it may have been a gateway.
   const gateways = (cluster: Record<string, unknown>): unknown =>
-    Object.entries((cluster.nodes ?? {}) as Record<string, { gateway?: boolean } | null>).map(([key, node]) => [
-      key,
-      node?.gateway,
-    ]);
+    Object.entries((cluster.nodes ?? {}) as Record<string, { gateway?: boolean } | null>)
+      .map(([key, node]) => [key, node === null ? "removed" : node.gateway])
+      .filter(([, gateway]) => gateway !== undefined);
   const shared = (cluster: Record<string, unknown>): string =>
     JSON.stringify([...FLEET_WIDE.map((key) => cluster[key]), gateways(cluster)]);
   return shared(old) !== shared(now);

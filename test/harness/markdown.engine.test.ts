@@ -48,7 +48,7 @@ describe("the comment, by the real engine", () => {
     propose({ clusters: { oregon: { nodes: { "worker-1": { size: "t3.xlarge" } } } } });
     const result = await review();
     expect(changesOf(result, "oregon")).toMatchObject({ update: 1 });
-    expect(result.markdown).toContain("| oregon | aws us-west-2 | 0 | 1 | 0 | 0 | 220.32 | to change |");
+    expect(result.markdown).toContain("| oregon | aws us-west-2 | 0 | 1 | 0 | 0 | 220.31 | to change |");
     expect(result.markdown).toContain(
       "- `oregon-worker-1` (`aws:ec2/instance:Instance`): `instanceType` `t3.large` → `t3.xlarge`",
     );

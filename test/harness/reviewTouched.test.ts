@@ -50,11 +50,13 @@ describe("a change touches", () => {
       after: settings("    nodes: { server: { size: large } }\n"),
     };
     expect(touched(sizes)).toEqual(["london"]);
+    expect(touched({ ...sizes, before: settings("") })).toEqual(["london"]);
   });
 
   it.each([
     ["its pods' addresses", "    podCidr: 10.140.0.0/16\n"],
     ["a gateway more", "    nodes: { worker-1: { role: worker, gateway: true } }\n"],
+    ["a node less", "    nodes: { server: null }\n"],
     ["its part", "    primary: true\n"],
   ])("every peer too, by %s", (_, cluster) => {
     expect(touched({ path: "Pulumi.london.yaml", before: settings(""), after: settings(cluster) })).toEqual(ALL);
@@ -69,6 +71,10 @@ describe("a change touches", () => {
   it("is told in one sentence", () => {
     expect(planTouched([{ path: "components/clouds/aws.ts" }], members).why).toBe(
       "1 of 5 stacks: only their own files or their cloud's are changed.",
+    );
+    const shared = ["plan/plan.ts", "`<img>`\n@octocat", "c.ts", "d.ts"].map((path) => ({ path }));
+    expect(planTouched(shared, members).why).toBe(
+      "All 5 stacks, because what they share is changed: `plan/plan.ts`, `` `<img>` @octocat ``, `c.ts` and 1 more file.",
     );
     expect(planTouched([], members).why).toBe("No stack is made from what this change touches.");
   });
