@@ -1,6 +1,6 @@
 /**
- * Whether the preview of a fleet is linear in its stacks: `node --import tsx test/bench/stacks.ts [few] [many]` (default 10 and 50).
- * Real engine, emulated clouds without machines, generated regions, nothing up yet; few and many in turn, twice. Prints CPU
+ * Whether the preview of a fleet is linear in its stacks: `node --import tsx test/bench/stacks.ts [few] [many] [rounds]` (default 10, 50, 2).
+ * Real engine, emulated clouds without machines, generated regions, nothing up yet; few and many in turn. Prints CPU
  * and wall seconds a stack and the ratio of many to few; fails where CPU a stack grows by more than 15 %. Needs no root.
  */
 import { runPreview } from "../../harness/fleet";
@@ -11,7 +11,6 @@ import { type Draw, fleetOf } from "../plan/generatedFleet";
 import { EmulatedWorld } from "../program/emulatedWorld";
 import { cpuSeconds } from "./cpu";
 
-const ROUNDS = 2;
 const TOLERANCE = 0.15;
 const SILENT = { write: () => undefined };
 
@@ -55,9 +54,9 @@ async function measure(stacks: number): Promise<Measured> {
   }
 }
 
-async function main(few: number, many: number): Promise<void> {
+async function main(few: number, many: number, rounds: number): Promise<void> {
   const ratios: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     const measured: Measured[] = [];
     for (const stacks of [few, many]) {
       const { cpu, wall } = await measure(stacks);
@@ -74,4 +73,5 @@ async function main(few: number, many: number): Promise<void> {
   }
 }
 
-void main(Number(process.argv[2] ?? 10), Number(process.argv[3] ?? 50));
+const [few = 10, many = 50, rounds = 2] = process.argv.slice(2).map(Number);
+void main(few, many, rounds);
