@@ -66,7 +66,10 @@ export async function runReview(options: ReviewOptions = {}): Promise<ReviewResu
     ...options,
     topology,
     stacks: names,
-    onEvent: (stack, event) => takeEvent(reviews.get(stack)!, event, known),
+    onEvent: (stack, event) => {
+      takeEvent(reviews.get(stack)!, event, known);
+      options.onEvent?.(stack, event);
+    },
   });
   const stacks = report.stacks.map(({ name, outcome, errors, remedy }) => {
     const member = members.find((one) => one.name === name)!;

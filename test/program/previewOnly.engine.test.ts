@@ -22,7 +22,8 @@ describe("the preview without machines", () => {
     const earlier = leftovers();
     expect(await previewOnly({ stacks: ["london"] })).toBe(0);
     expect(written.startsWith(`${MARKER}\n\n## Preview on emulated clouds: `)).toBe(true);
-    expect(written).toMatch(/\| london \| civo LON1 \| \d{2} \| 0 \| 0 \| 0 \| to change \|/);
+    expect(written).toMatch(/\| london \| civo LON1 \| \d{2} \| 0 \| 0 \| 0 \| 43\.45 \| to change \|/);
+    expect(written).toContain("Policy packs: policy: no finding.");
     expect(written).not.toContain("| broker |");
     expect(written).toContain("`london-server` (`civo:index/instance:Instance`)");
     expect(leftovers()).toEqual(earlier);
