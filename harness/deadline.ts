@@ -10,8 +10,15 @@ export class Deadline {
   /** What was under way when the time was over; `undefined` while it is not. */
   lastSeen: string | undefined;
 
-  constructor(stack: string, milliseconds: number, interrupted: AbortSignal, observe: () => string) {
-    interrupted.addEventListener("abort", () => this.controller.abort(), { once: true });
+  private readonly stop = (): void => this.controller.abort();
+
+  constructor(
+    stack: string,
+    milliseconds: number,
+    private readonly interrupted: AbortSignal,
+    observe: () => string,
+  ) {
+    interrupted.addEventListener("abort", this.stop, { once: true });
     const isMeant = (words: string[]): boolean => words[words.indexOf("--stack") + 1] === stack;
     const expire = (): void => {
       this.lastSeen = observe();
@@ -27,5 +34,7 @@ export class Deadline {
 
   dispose(): void {
     for (const timer of this.timers) clearTimeout(timer);
+    // The run's signal outlives every stack's deadline: a fleet of dozens would leave a listener each.
+    this.interrupted.removeEventListener("abort", this.stop);
   }
 }
