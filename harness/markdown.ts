@@ -128,7 +128,8 @@ function renderMissing(missing: Section[]): string {
 }
 
 function renderFoot({ world, engine, policyPacks, stacks, planError }: ReviewDocument): string {
-  if (planError) return "<sub>No engine and no cloud was asked: nothing is previewed until the topology is right.</sub>";
+  if (planError)
+    return "<sub>No engine and no cloud was asked: nothing is previewed until the topology is right.</sub>";
   const natures =
     world === "clouds"
       ? "Clouds: real. Values known only after the deployment and secrets are not shown."
