@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { UserError } from "../plan/errors";
 import { previewOnly } from "./previewOnly";
-import { obtain, doctor, down, environment, leaked, status, up } from "./verbs";
+import { obtain, doctor, down, environment, leaked, status, target, up } from "./verbs";
 
 /** Exit codes as the harness has them: 1 an operation failed, 2 wrong input or host. */
 const EXIT_FAILED = 1;
@@ -15,6 +15,8 @@ Examples:
   ./rehearse up --stack broker --stack oregon --overlay test/rehearsal/replicated.json
                                        the primary region with three servers behind a load balancer
   eval "$(./rehearse env)"             then: pulumi preview -s london, ./archipelago status, kubectl …
+  ./rehearse up --earlier --stack broker --stack oregon --stack ashburn
+  ./rehearse target v1.37.1            then ./archipelago upgrade
   ./rehearse down                      leave nothing behind`;
 
 async function main(): Promise<void> {
@@ -31,9 +33,14 @@ async function main(): Promise<void> {
     .option("-s, --stack <name>", "only this stack (repeatable)", collect, [])
     .option("--overlay <file>", "JSON laid over the topology, kept for as long as this rehearsal lives")
     .option("--json", "one machine-readable document on stdout at the end")
-    .action(async (options: { stack: string[]; overlay?: string; json?: boolean }) => {
+    .option("--earlier", "begin with earlier versions, in order to rehearse upgrades; builds them once")
+    .action(async (options: { stack: string[]; overlay?: string; json?: boolean; earlier?: boolean }) => {
       process.exitCode = await up(options);
     });
+  program
+    .command("target <version>")
+    .description("after up --earlier: have the topology ask for this Kubernetes, and the versions that go with it")
+    .action((version: string) => target(version));
   program
     .command("preview")
     .description("the whole fleet's preview on emulated clouds without machines, as a pull request's comment")
@@ -75,7 +82,7 @@ async function main(): Promise<void> {
   program
     .command("artifacts")
     .description("obtain the artifacts without putting anything up")
-    .option("--only <list>", "comma-separated: engine, manifests, machine")
+    .option("--only <list>", "comma-separated: engine, manifests, machine, earlier")
     .action(async (options: { only?: string }) => {
       await obtain(options.only?.split(","));
     });

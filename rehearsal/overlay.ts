@@ -12,6 +12,8 @@ export interface OverlayChoices {
   /** Image reference of the database; `standIn` says whether it is ours. */
   databaseImage: string;
   databaseStandIn: boolean;
+  /** In a rehearsal of upgrades: what the topology asks for now. */
+  stage?: { kubernetesVersion: string; submariner: { version: string; repository: string } };
 }
 
 /**
@@ -27,10 +29,13 @@ export function planOverlay(choices: OverlayChoices): Record<string, unknown> {
     // a rehearsal is taken down with all it holds
     protectData: false,
     // what package registries serve; live clouds use the newer one of the topology
-    submariner: { version: VERSIONS.submariner, cableDriver: choices.cableDriver },
+    submariner: { version: VERSIONS.submariner, ...choices.stage?.submariner, cableDriver: choices.cableDriver },
+    ...(choices.stage && { kubernetes: { version: choices.stage.kubernetesVersion } }),
     database: { image: choices.databaseImage, standIn: choices.databaseStandIn },
     // a change under review may take either out of the fleet
     adjust: {
+      // With three machines each holds one replica: only then is a worker drained before it is upgraded
+      ...(choices.stage && { oregon: { nodes: { "worker-2": { role: "worker" } } } }),
       ashburn: { account: "ocid1.compartment.oc1..emulated" },
       tokyo: {
         cloud: "equinix-metal",

@@ -25,6 +25,7 @@ import { choosePlugins } from "./pluginChoice";
 import { freePorts } from "./ports";
 import { podmanRunFolder } from "./podman";
 import { checkHost, readHostFacts, renderFindings } from "./preflight";
+import { renderStage, retarget, STAGES } from "./stages";
 import * as world from "./world";
 
 const READY_DEADLINE_SECONDS = 300;
@@ -61,7 +62,7 @@ export function assertRehearsable(own?: object): void {
     if (kubernetes.version === `v${VERSIONS.kubernetes}`) return;
     throw new UserError(
       `kubernetes.version: ${kubernetes.version}; a rehearsal has images of v${VERSIONS.kubernetes} alone`,
-      "rehearse with that version; other versions are for clouds",
+      "rehearse with that version; others are for clouds, and for ./rehearse up --earlier, which chooses them itself",
     );
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -80,7 +81,7 @@ const rangesInUse = (): { cidr: string; use: string }[] =>
 
 /** Obtains artifacts (all, or the parts named) and says each one's source, time and size. */
 export async function obtain(only?: string[]): Promise<void> {
-  const known: ArtifactPart[] = ["engine", "manifests", "machine"];
+  const known: ArtifactPart[] = ["engine", "manifests", "machine", "earlier"];
   const wrong = (only ?? []).filter((part) => !(known as string[]).includes(part));
   if (wrong.length > 0) throw new UserError(`unknown artifact ${wrong.join(", ")}`, `choose of ${known.join(", ")}`);
   await ensureHostPackages(say);
@@ -92,24 +93,29 @@ const obtainEngine = async (): Promise<string> =>
   join((await obtainArtifacts({ only: ["engine"], onProgress: say })).binFolder, "pulumi");
 
 /** Makes or resumes the world below the clouds: artifacts, guard, internet, daemon; leaves process.env ready for pulumi. */
-async function ensureWorld(own?: object): Promise<world.WorldFile> {
+async function ensureWorld(own: object | undefined, earlier: boolean): Promise<world.WorldFile> {
+  const known = world.readWorld();
+  if (earlier && known && !known.stage)
+    throw new UserError("a rehearsal lives on this host that did not begin with earlier versions", "make down first");
+  const stage = known ? known.stage : earlier ? STAGES[0] : undefined;
   await ensureHostPackages(say);
-  const artifacts = await obtainArtifacts({ only: ["manifests", "machine"], onProgress: say });
+  const artifacts = await obtainArtifacts({ only: ["manifests", stage ? "earlier" : "machine"], onProgress: say });
+  if (stage) renderStage(stage).forEach(say);
   const engine = await chooseEngine({ obtainEngine, download: artifacts.source === "releases" });
   say(renderEngine(engine));
   const cable = await probeCableDriver();
   say(`cable driver ${cable.driver}: ${cable.why}`);
 
-  const known = world.readWorld();
   const standIns = known?.standIns ?? (await choosePlugins(engine.path, artifacts.source === "releases", say));
   const file: world.WorldFile = {
-    machineImage: artifacts.machineImage,
+    machineImage: stage ? artifacts.earlierMachineImage : artifacts.machineImage,
     binFolder: artifacts.binFolder,
     manifestsFolder: artifacts.manifestsFolder,
     cableDriver: cable.driver,
     cableDriverWhy: cable.why,
-    databaseImage: artifacts.database.image,
-    databaseStandIn: artifacts.database.standIn,
+    databaseImage: stage?.databaseImage ?? artifacts.database.image,
+    databaseStandIn: stage ? true : artifacts.database.standIn,
+    stage,
     passphrase: known?.passphrase ?? world.createPassphrase(),
     standIns,
     ports: known?.ports ?? (await freePorts([...CLOUD_PACKAGES, ...standIns])),
@@ -141,11 +147,16 @@ function livingWorld(): world.WorldFile {
 }
 
 /** The whole of `make rehearsal`. Repeating it changes nothing, or mends what is missing. */
-export async function up(options: { stack: string[]; overlay?: string; json?: boolean }): Promise<ExitCode> {
+export async function up(options: {
+  stack: string[];
+  overlay?: string;
+  json?: boolean;
+  earlier?: boolean;
+}): Promise<ExitCode> {
   await assertHost();
   const own = options.overlay === undefined ? world.readWorld()?.overlay : readOwnOverlay(options.overlay);
   assertRehearsable(own);
-  await ensureWorld(own);
+  await ensureWorld(own, options.earlier ?? false);
   const report = await runUp({ stacks: options.stack });
   writeKubeconfigs(world.kubeconfigFolder(), await runKubeconfigs({ screen: SILENT }));
   if (report.exitCode !== EXIT.ok) {
@@ -164,6 +175,13 @@ export async function up(options: { stack: string[]; overlay?: string; json?: bo
       : `${[...renderReport(report), "", ...(await renderWorldSummary(summary))].join("\n")}\n`,
   );
   return exitCode;
+}
+
+/** Moves the topology of a rehearsal of upgrades to another step. */
+export function target(kubernetesVersion: string): void {
+  const lines = retarget(livingWorld(), kubernetesVersion);
+  const next = 'now: eval "$(./rehearse env)"; ./archipelago upgrade';
+  process.stdout.write(`${["the topology asks for:", ...lines.map((line) => `  ${line}`), next].join("\n")}\n`);
 }
 
 async function renderWorldSummary(summary: FleetSummary): Promise<string[]> {

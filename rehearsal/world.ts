@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSy
 import { join } from "node:path";
 import { stateFolder } from "../harness/folders";
 import { planEngineEnvironment } from "./engineFolder";
+import type { Stage } from "./stages";
 
 /** What a living rehearsal is made of; written once at `up`, read by the daemon and by every later command. */
 export interface WorldFile {
@@ -13,6 +14,8 @@ export interface WorldFile {
   cableDriverWhy: string;
   databaseImage: string;
   databaseStandIn: boolean;
+  /** In a rehearsal of upgrades: the versions that the topology asks for now. */
+  stage?: Stage;
   /** Protects the local backend's secrets; this world's own, made when it was. */
   passphrase: string;
   /** Packages served as stand-ins because their real plugin could not be had. */

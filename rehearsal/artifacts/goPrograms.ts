@@ -4,7 +4,7 @@ import { cp, readFile, readdir, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import type { Recipe } from "./cache";
 import { runCommand } from "./commands";
-import { VERSIONS } from "./versions";
+import { EARLIER, EARLIER_KUBERNETES, VERSIONS } from "./versions";
 
 /** A set of programs built from one Go module of ours (rehearsal/artifacts/go/<module>), whose go.sum pins everything. */
 export interface GoProgram {
@@ -15,6 +15,8 @@ export interface GoProgram {
   outputs: Record<string, string>;
   /** `-X` settings: variable → value. */
   variables?: Record<string, string>;
+  /** A folder whose main.go this program is built from too: another version of the same program. */
+  mainFrom?: string;
   /** An upstream `main` package's file, taken into the build without the imports named. */
   upstreamMain?: { module: string; withoutImports: string[] };
   estimatedSeconds: number;
@@ -24,17 +26,18 @@ export interface GoProgram {
 const GO_FOLDER = resolve(__dirname, "go");
 const MB = 1e6;
 
-const kubernetesVersion = {
-  gitVersion: `v${VERSIONS.kubernetes}`,
-  gitMajor: VERSIONS.kubernetes.split(".")[0] ?? "",
-  gitMinor: VERSIONS.kubernetes.split(".")[1] ?? "",
-  gitTreeState: "clean",
-  gitCommit: "0".repeat(40),
-  buildDate: "1970-01-01T00:00:00Z",
-};
-
-function versionOf(...packages: string[]): Record<string, string> {
-  const pairs = packages.flatMap((p) => Object.entries(kubernetesVersion).map(([k, v]) => [`${p}.${k}`, v] as const));
+function versionOf(version: string): Record<string, string> {
+  const [major = "", minor = ""] = version.split(".");
+  const said = {
+    gitVersion: `v${version}`,
+    gitMajor: major,
+    gitMinor: minor,
+    gitTreeState: "clean",
+    gitCommit: "0".repeat(40),
+    buildDate: "1970-01-01T00:00:00Z",
+  };
+  const packages = ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"];
+  const pairs = packages.flatMap((p) => Object.entries(said).map(([k, v]) => [`${p}.${k}`, v] as const));
   return Object.fromEntries(pairs);
 }
 
@@ -66,7 +69,7 @@ const cniModule = "github.com/containernetworking/plugins/plugins";
 export const MACHINE_PROGRAMS = {
   kubernetes: program("kubernetes", 440, 173, {
     outputs: { kube: "." },
-    variables: versionOf("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"),
+    variables: versionOf(VERSIONS.kubernetes),
   }),
   etcd: program("etcd", 25, 25, {}),
   coredns: program("coredns", 60, 60, {
@@ -119,6 +122,36 @@ export const STANDIN_PROGRAM = program("cockroachdb-stand-in", 10, 12, {
   outputs: { cockroach: "." },
 });
 
+/** A program of MACHINE_PROGRAMS in an earlier version: its own go.mod and go.sum, the same main.go. */
+const earlier = (base: GoProgram, version: string, seconds: number, variables?: GoProgram["variables"]): GoProgram => ({
+  ...base,
+  name: `${base.name}-${version}`,
+  folder: `${base.folder}-${version}`,
+  mainFrom: base.folder,
+  estimatedSeconds: seconds,
+  variables,
+});
+
+const { minor: earlierMinor, patch: earlierPatch } = EARLIER_KUBERNETES;
+const { kubernetes, etcd, coredns } = MACHINE_PROGRAMS;
+
+/** What the rehearsal of upgrades comes from. Seconds are those after the current versions were built. */
+export const EARLIER_PROGRAMS = {
+  kubernetesMinor: earlier(kubernetes, earlierMinor.kubernetes, 400, versionOf(earlierMinor.kubernetes)),
+  kubernetesPatch: earlier(kubernetes, earlierPatch.kubernetes, 300, versionOf(earlierPatch.kubernetes)),
+  etcd: earlier(etcd, earlierMinor.etcd, 20),
+  coredns: earlier(coredns, earlierMinor.coredns, 60, {
+    "github.com/coredns/coredns/coremain.GitCommit": `v${earlierMinor.coredns}`,
+  }),
+  /** The same source; it says another version of itself. */
+  standin: {
+    ...STANDIN_PROGRAM,
+    name: `${STANDIN_PROGRAM.name}-${EARLIER.cockroachdb}`,
+    variables: { "main.release": `stand-in for CockroachDB v${EARLIER.cockroachdb}` },
+    estimatedSeconds: 2,
+  },
+};
+
 /** Static, without paths of this machine in it: the same sources make the same bytes everywhere. */
 const BUILD_ENVIRONMENT = { CGO_ENABLED: "0", GOFLAGS: "-buildvcs=false" };
 
@@ -128,6 +161,7 @@ export async function goRecipe(p: GoProgram): Promise<Recipe> {
     name: p.name,
     inputs: {
       ...(await sourceFiles(p.folder)),
+      ...(p.mainFrom ? { "main.go": (await sourceFiles(p.mainFrom))["main.go"] ?? "" } : {}),
       ...(await sourceFiles(join(GO_FOLDER, "stubs"))),
       outputs: JSON.stringify(p.outputs),
       variables: JSON.stringify(p.variables ?? {}),
@@ -144,22 +178,28 @@ export async function goRecipe(p: GoProgram): Promise<Recipe> {
 }
 
 async function buildGo(p: GoProgram, target: string): Promise<void> {
-  const source = p.upstreamMain ? await sourceWithUpstreamMain(p, join(target, "source")) : p.folder;
-  const ldflags = ["-s", "-w", ...Object.entries(p.variables ?? {}).map(([k, v]) => `-X ${k}=${v}`)].join(" ");
+  const source = p.upstreamMain || p.mainFrom ? await gatherSource(p, join(target, "source")) : p.folder;
+  // quoted only where need be: the flags are part of what Go's build cache goes by
+  const quote = (setting: string) => (setting.includes(" ") ? `'${setting}'` : setting);
+  const settings = Object.entries(p.variables ?? {}).map(([k, v]) => `-X ${quote(`${k}=${v}`)}`);
+  const ldflags = ["-s", "-w", ...settings].join(" ");
   for (const [file, path] of Object.entries(p.outputs)) {
     const args = ["build", "-trimpath", "-ldflags", ldflags, "-o", join(target, file), path];
     await runCommand("go", args, { cwd: source, env: BUILD_ENVIRONMENT, timeoutSeconds: 5400 });
   }
-  if (p.upstreamMain) await runCommand("rm", ["-r", source]);
+  if (source !== p.folder) await runCommand("rm", ["-r", source]);
 }
 
-/** Our go.mod and go.sum beside the module's own main.go, from which the lines of some imports are taken out. */
-async function sourceWithUpstreamMain(p: GoProgram, folder: string): Promise<string> {
-  const { module, withoutImports } = p.upstreamMain ?? { module: "", withoutImports: [] };
-  // a sibling of the module's replaced folders would need their relative paths: this one has none
+/** Our go.mod and go.sum beside a main.go from elsewhere: another folder's, or the module's own without some imports. */
+async function gatherSource(p: GoProgram, folder: string): Promise<string> {
+  // a sibling of the module's replaced folders would need their relative paths: these have none
   await cp(p.folder, folder, { recursive: true });
-  const main = await readFile(join(await goModuleFolder(p.folder, module), "main.go"), "utf8");
-  await writeFile(join(folder, "main.go"), withoutLines(main, withoutImports));
+  if (p.mainFrom) await cp(join(p.mainFrom, "main.go"), join(folder, "main.go"));
+  if (p.upstreamMain) {
+    const { module, withoutImports } = p.upstreamMain;
+    const main = await readFile(join(await goModuleFolder(p.folder, module), "main.go"), "utf8");
+    await writeFile(join(folder, "main.go"), withoutLines(main, withoutImports));
+  }
   return folder;
 }
 

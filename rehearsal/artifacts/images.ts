@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { addBusybox, addPackages, installedPackages, planPackageClosure } from "./debian";
 import { MACHINE_PROGRAMS, SUBMARINER_MODULE, goModuleFolder } from "./goPrograms";
 import { writeLayer, type ImageSpec, type Layer } from "./oci";
-import { VERSIONS } from "./versions";
+import { EARLIER, EARLIER_KUBERNETES, type KubernetesRelease, VERSIONS } from "./versions";
 
 /** Folders with the programs the images hold, by artifact. */
 export interface ProgramFolders {
@@ -22,48 +22,75 @@ export interface ProgramFolders {
   debian: string;
 }
 
+/** The same of what the rehearsal of upgrades comes from. */
+export interface EarlierFolders {
+  kubernetesMinor: string;
+  kubernetesPatch: string;
+  etcd: string;
+  coredns: string;
+  standin: string;
+}
+
 const k8s = (name: string, tag: string) => `registry.k8s.io/${name}:${tag}`;
-const submariner = (name: string) => `quay.io/submariner/${name}:${VERSIONS.submariner}`;
+const SUBMARINER_REPOSITORY = "quay.io/submariner";
+
+/** The images kubeadm of one release asks for. */
+const kubernetesImages = ({ kubernetes, etcdImage, coredns }: KubernetesRelease) => ({
+  etcd: k8s("etcd", etcdImage),
+  apiserver: k8s("kube-apiserver", `v${kubernetes}`),
+  controllerManager: k8s("kube-controller-manager", `v${kubernetes}`),
+  scheduler: k8s("kube-scheduler", `v${kubernetes}`),
+  proxy: k8s("kube-proxy", `v${kubernetes}`),
+  coredns: k8s("coredns/coredns", `v${coredns}`),
+});
+
+const submarinerImages = (repository: string, version: string) => ({
+  operator: `${repository}/submariner-operator:${version}`,
+  gateway: `${repository}/submariner-gateway:${version}`,
+  routeAgent: `${repository}/submariner-route-agent:${version}`,
+  lighthouseAgent: `${repository}/lighthouse-agent:${version}`,
+  nettest: `${repository}/nettest:${version}`,
+});
 
 /** Upstream's names of the images a machine needs, whoever made them. */
 export const IMAGES = {
   pause: k8s("pause", VERSIONS.pauseImage),
-  etcd: k8s("etcd", VERSIONS.etcdImage),
-  apiserver: k8s("kube-apiserver", `v${VERSIONS.kubernetes}`),
-  controllerManager: k8s("kube-controller-manager", `v${VERSIONS.kubernetes}`),
-  scheduler: k8s("kube-scheduler", `v${VERSIONS.kubernetes}`),
-  proxy: k8s("kube-proxy", `v${VERSIONS.kubernetes}`),
-  coredns: k8s("coredns/coredns", `v${VERSIONS.coredns}`),
+  ...kubernetesImages(VERSIONS),
   flannel: `ghcr.io/flannel-io/flannel:v${VERSIONS.flannel}`,
   flannelCni: `ghcr.io/flannel-io/flannel-cni-plugin:v${VERSIONS.flannelCniImage}`,
-  operator: submariner("submariner-operator"),
-  gateway: submariner("submariner-gateway"),
-  routeAgent: submariner("submariner-route-agent"),
-  lighthouseAgent: submariner("lighthouse-agent"),
-  nettest: submariner("nettest"),
+  ...submarinerImages(SUBMARINER_REPOSITORY, VERSIONS.submariner),
 };
 
 /** The database: the real image's name, and that of the program in its place. */
 export const DATABASE_IMAGES = {
   real: `docker.io/cockroachdb/cockroach:v${VERSIONS.cockroachdb}`,
   standIn: `archipelago.internal/cockroachdb-stand-in:v${VERSIONS.cockroachdb}`,
+  earlierStandIn: `archipelago.internal/cockroachdb-stand-in:v${EARLIER.cockroachdb}`,
 };
 
 /** The one Kubernetes binary; the machine takes kubelet, kubeadm and kubectl out of its layer too. */
 export const KUBE_PATH = "usr/local/bin/kube";
-const SERVERS = [
-  { reference: IMAGES.apiserver, command: "kube-apiserver" },
-  { reference: IMAGES.controllerManager, command: "kube-controller-manager" },
-  { reference: IMAGES.scheduler, command: "kube-scheduler" },
-  { reference: IMAGES.proxy, command: "kube-proxy" },
-];
+/** Which version it is, beside it. */
+export const KUBE_VERSION_PATH = "usr/local/share/kubernetes/version";
+const SERVERS = {
+  apiserver: "kube-apiserver",
+  controllerManager: "kube-controller-manager",
+  scheduler: "kube-scheduler",
+  proxy: "kube-proxy",
+} as const;
 
 /**
  * Writes the layers and returns every image a machine needs, under upstream's names. No image has a base image: below
  * the programs lie busybox and, where iptables, nft or libreswan are called, Debian packages with their libraries.
  * A layer is stored once for every different stack of layers below it: that is why the order is the same everywhere.
+ *
+ * @param earlier adds what the rehearsal of upgrades comes from.
  */
-export async function writeImages(folder: string, from: ProgramFolders): Promise<ImageSpec[]> {
+export async function writeImages(
+  folder: string,
+  from: ProgramFolders,
+  earlier?: EarlierFolders,
+): Promise<ImageSpec[]> {
   // the start scripts of Submariner's images are upstream's own
   const submarinerScripts = join(
     await goModuleFolder(MACHINE_PROGRAMS.submariner.folder, SUBMARINER_MODULE),
@@ -101,11 +128,32 @@ export async function writeImages(folder: string, from: ProgramFolders): Promise
       for (const [path, source] of Object.entries(files)) tar.addFileFrom(path, source, { mode: 0o755 });
       for (const [path, target] of Object.entries(links)) tar.addLink(path, target);
     });
-  const kube = await programs(
-    "kube",
-    { [KUBE_PATH]: join(from.kubernetes, "kube") },
-    Object.fromEntries(SERVERS.map(({ command }) => [`usr/local/bin/${command}`, "kube"])),
-  );
+  const single = (name: string, path: string, source: string) => programs(name, { [path]: source });
+  const ofKubernetes = async (release: KubernetesRelease, kubernetes: string): Promise<ImageSpec[]> => {
+    const images = kubernetesImages(release);
+    const kube = await writeLayer(folder, `kube-${release.kubernetes}`, (tar) => {
+      tar.addFileFrom(KUBE_PATH, join(kubernetes, "kube"), { mode: 0o755 });
+      for (const command of Object.values(SERVERS)) tar.addLink(`usr/local/bin/${command}`, "kube");
+      tar.addFile(KUBE_VERSION_PATH, `v${release.kubernetes}\n`);
+    });
+    return Object.entries(SERVERS).map(([key, command]) => ({
+      reference: images[key as keyof typeof SERVERS],
+      layers: [base, net, kube],
+      command: [command],
+    }));
+  };
+  const ofEtcdAndDns = async (release: KubernetesRelease, etcd: string, coredns: string): Promise<ImageSpec[]> => [
+    {
+      reference: kubernetesImages(release).etcd,
+      layers: [await single(`etcd-${release.etcd}`, "usr/local/bin/etcd", join(etcd, "etcd"))],
+      command: ["etcd"],
+    },
+    {
+      reference: kubernetesImages(release).coredns,
+      layers: [await single(`coredns-${release.coredns}`, "coredns", join(coredns, "coredns"))],
+      entrypoint: ["/coredns"],
+    },
+  ];
   const nodeReady = await programs("await-node-ready", {
     "usr/local/bin/await-node-ready": join(from.submariner, "await-node-ready"),
     "usr/local/bin/await-node-ready.sh": join(submarinerScripts, "await-node-ready.sh"),
@@ -123,72 +171,84 @@ export async function writeImages(folder: string, from: ProgramFolders): Promise
     "opt/bin/flanneld": join(from.flannel, "flanneld"),
     "opt/bin/install-conf": join(from.flannel, "install-conf"),
   });
-  const single = (name: string, path: string, source: string) => programs(name, { [path]: source });
+  const operator = await single(
+    "operator",
+    "submariner-operator",
+    join(from.submarinerOperator, "submariner-operator"),
+  );
+  const lighthouse = await single(
+    "lighthouse-agent",
+    "usr/local/bin/lighthouse-agent",
+    join(from.lighthouse, "lighthouse-agent"),
+  );
+  const metrics = await single("metricsproxy", "app/metricsproxy", join(from.metricsproxy, "metricsproxy"));
+  const ofSubmariner = (repository: string, version: string): ImageSpec[] => {
+    const images = submarinerImages(repository, version);
+    const workingFolder = "/var/submariner";
+    return [
+      {
+        reference: images.operator,
+        layers: [operator],
+        entrypoint: ["/submariner-operator"],
+        env: ["USER_UID=1001", "PATH=/"],
+        user: "1001",
+      },
+      {
+        reference: images.gateway,
+        layers: [base, net, nodeReady, ipsec, gateway],
+        entrypoint: ["submariner.sh"],
+        workingFolder,
+      },
+      {
+        reference: images.routeAgent,
+        layers: [base, net, nodeReady, routeAgent],
+        entrypoint: ["submariner-route-agent.sh"],
+        workingFolder,
+      },
+      {
+        reference: images.lighthouseAgent,
+        layers: [lighthouse],
+        entrypoint: ["/usr/local/bin/lighthouse-agent", "-alsologtostderr"],
+        workingFolder,
+      },
+      { reference: images.nettest, layers: [base, metrics], workingFolder: "/app" },
+    ];
+  };
 
-  return [
+  const now = [
     {
       reference: IMAGES.pause,
       layers: [await single("pause", "pause", join(from.pause, "pause"))],
       entrypoint: ["/pause"],
     },
-    {
-      reference: IMAGES.etcd,
-      layers: [await single("etcd", "usr/local/bin/etcd", join(from.etcd, "etcd"))],
-      command: ["etcd"],
-    },
-    ...SERVERS.map(({ reference, command }) => ({ reference, layers: [base, net, kube], command: [command] })),
-    {
-      reference: IMAGES.coredns,
-      layers: [await single("coredns", "coredns", join(from.coredns, "coredns"))],
-      entrypoint: ["/coredns"],
-    },
+    ...(await ofEtcdAndDns(VERSIONS, from.etcd, from.coredns)),
+    ...(await ofKubernetes(VERSIONS, from.kubernetes)),
     { reference: IMAGES.flannel, layers: [base, net, flannel], entrypoint: ["/opt/bin/flanneld"] },
     {
       reference: IMAGES.flannelCni,
       layers: [base, await single("flannel-cni", "flannel", join(from.flannelCni, "flannel-cni"))],
     },
-    {
-      reference: IMAGES.operator,
-      layers: [await single("operator", "submariner-operator", join(from.submarinerOperator, "submariner-operator"))],
-      entrypoint: ["/submariner-operator"],
-      env: ["USER_UID=1001", "PATH=/"],
-      user: "1001",
-    },
-    {
-      reference: IMAGES.gateway,
-      layers: [base, net, nodeReady, ipsec, gateway],
-      entrypoint: ["submariner.sh"],
-      workingFolder: "/var/submariner",
-    },
-    {
-      reference: IMAGES.routeAgent,
-      layers: [base, net, nodeReady, routeAgent],
-      entrypoint: ["submariner-route-agent.sh"],
-      workingFolder: "/var/submariner",
-    },
-    {
-      reference: IMAGES.lighthouseAgent,
-      layers: [
-        await single("lighthouse-agent", "usr/local/bin/lighthouse-agent", join(from.lighthouse, "lighthouse-agent")),
-      ],
-      entrypoint: ["/usr/local/bin/lighthouse-agent", "-alsologtostderr"],
-      workingFolder: "/var/submariner",
-    },
-    {
-      reference: IMAGES.nettest,
-      layers: [base, await single("metricsproxy", "app/metricsproxy", join(from.metricsproxy, "metricsproxy"))],
-      workingFolder: "/app",
-    },
-    await standInImage(folder, base, from.standin),
+    ...ofSubmariner(SUBMARINER_REPOSITORY, VERSIONS.submariner),
+    await standInImage(folder, base, DATABASE_IMAGES.standIn, from.standin),
+  ];
+  if (!earlier) return now;
+  const { minor, patch } = EARLIER_KUBERNETES;
+  return [
+    ...now,
+    ...(await ofEtcdAndDns(minor, earlier.etcd, earlier.coredns)),
+    ...(await ofKubernetes(minor, earlier.kubernetesMinor)),
+    ...(await ofKubernetes(patch, earlier.kubernetesPatch)),
+    ...ofSubmariner(EARLIER.submarinerRepository, EARLIER.submariner),
+    await standInImage(folder, base, DATABASE_IMAGES.earlierStandIn, earlier.standin),
   ];
 }
 
 /** The stand-in for the database, with a shell beside it as the real image has. */
-async function standInImage(folder: string, base: Layer, standin: string): Promise<ImageSpec> {
-  const layer = await writeLayer(folder, "stand-in", (tar) =>
+async function standInImage(folder: string, base: Layer, reference: string, standin: string): Promise<ImageSpec> {
+  const layer = await writeLayer(folder, `stand-in-${reference.split(":").at(-1)}`, (tar) =>
     tar.addFileFrom("cockroach/cockroach", join(standin, "cockroach"), { mode: 0o755 }),
   );
-  return { reference: DATABASE_IMAGES.standIn, layers: [base, layer], workingFolder: "/cockroach" };
+  return { reference, layers: [base, layer], workingFolder: "/cockroach" };
 }
 
 /** The stand-in's image alone, for machines whose other images are upstream's. */
@@ -198,5 +258,5 @@ export async function writeStandInImage(
 ): Promise<ImageSpec[]> {
   mkdirSync(folder, { recursive: true });
   const base = await writeLayer(folder, "base", (tar) => addBusybox(tar, join(from.debian, "root")));
-  return [await standInImage(folder, base, from.standin)];
+  return [await standInImage(folder, base, DATABASE_IMAGES.standIn, from.standin)];
 }

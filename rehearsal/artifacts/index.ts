@@ -12,8 +12,8 @@ import {
   type Recipe,
 } from "./cache";
 import { debianRecipe } from "./debian";
-import { ENGINE_PROGRAMS, MACHINE_PROGRAMS, STANDIN_PROGRAM, goRecipe } from "./goPrograms";
-import { DATABASE_IMAGES, writeImages, writeStandInImage, type ProgramFolders } from "./images";
+import { EARLIER_PROGRAMS, ENGINE_PROGRAMS, MACHINE_PROGRAMS, STANDIN_PROGRAM, goRecipe } from "./goPrograms";
+import { DATABASE_IMAGES, writeImages, writeStandInImage, type EarlierFolders, type ProgramFolders } from "./images";
 import { machineImageName, machineRecipe } from "./machineImage";
 import { writeOciArchive, type ImageSpec } from "./oci";
 import { chooseSource, releasedImagesRecipe, releasedKubernetesRecipe, rememberSource, type Source } from "./released";
@@ -21,7 +21,11 @@ import { chooseSource, releasedImagesRecipe, releasedKubernetesRecipe, rememberS
 export type { ArtifactReport } from "./cache";
 export type { Source } from "./released";
 
-export type ArtifactPart = "engine" | "manifests" | "machine";
+/** `earlier`: the machines of the rehearsal of upgrades, which bring earlier versions beside the current ones. */
+export type ArtifactPart = "engine" | "manifests" | "machine" | "earlier";
+
+/** Made for every rehearsal; what is left out is made when it is asked for by name. */
+const ORDINARY_PARTS: ArtifactPart[] = ["engine", "manifests", "machine"];
 
 export interface Artifacts {
   /** Holds pulumi, pulumi-language-nodejs and kubectl; goes first on PATH. */
@@ -30,6 +34,8 @@ export interface Artifacts {
   manifestsFolder: string;
   /** Name of the machine image in the rehearsal's podman storage; empty when it was not asked for. */
   machineImage: string;
+  /** The same of the one with earlier versions. */
+  earlierMachineImage: string;
   /** The database's image in the machines: the real one where it could be pulled. */
   database: { image: string; standIn: boolean };
   /** Whether the release places are reached from here. */
@@ -79,7 +85,18 @@ async function planRecipes(source: Source): Promise<Recipes> {
     });
     return { ...common, parts, machine, commands: { ...commands, kubectl: [kubernetes, "kubectl"] } };
   }
-  const programs = {
+  const programs = await planPrograms(standin, debian);
+  const parts = [...Object.values(programs), cniPlugins];
+  const machine = planMachine(programs, cniPlugins);
+  // kube and etcd: an API server without machines, for tests of what talks to one
+  const built: Recipes["commands"] = { kubectl: [programs.kubernetes, "kube"], kube: [programs.kubernetes, "kube"] };
+  return { ...common, parts, machine, commands: { ...commands, ...built, etcd: [programs.etcd, "etcd"] } };
+}
+
+type Programs = Record<keyof ProgramFolders, Recipe>;
+
+async function planPrograms(standin: Recipe, debian: Recipe): Promise<Programs> {
+  return {
     kubernetes: await goRecipe(MACHINE_PROGRAMS.kubernetes),
     etcd: await goRecipe(MACHINE_PROGRAMS.etcd),
     coredns: await goRecipe(MACHINE_PROGRAMS.coredns),
@@ -93,23 +110,43 @@ async function planRecipes(source: Source): Promise<Recipes> {
     standin,
     debian,
   };
-  const parts = [...Object.values(programs), cniPlugins];
-  const entries = Object.entries(programs).map(([name, recipe]) => [name, folder(recipe)] as const);
-  const machine = machineRecipe({
-    debian: folder(debian),
-    cniPlugins: folder(cniPlugins),
-    inputs: folderNames(parts),
+}
+
+/** The machine image made of programs that were built here; with the earlier ones, that of the rehearsal of upgrades. */
+function planMachine(programs: Programs, cniPlugins: Recipe, earlier?: Record<keyof EarlierFolders, Recipe>): Recipe {
+  const folders = <Name extends string>(recipes: Record<Name, Recipe>): Record<Name, string> => {
+    const entries = Object.entries<Recipe>(recipes).map(([name, recipe]) => [
+      name,
+      artifactFolder(cacheFolder(), recipe),
+    ]);
+    return Object.fromEntries(entries) as Record<Name, string>;
+  };
+  return machineRecipe({
+    kind: earlier && "earlier",
+    debian: folders(programs).debian,
+    cniPlugins: artifactFolder(cacheFolder(), cniPlugins),
+    inputs: folderNames([...Object.values(programs), cniPlugins, ...Object.values(earlier ?? {})]),
     archives: async (work) => {
       const archive = join(work, "images.tar");
-      await writeArchive(archive, (layers) =>
-        writeImages(layers, Object.fromEntries(entries) as unknown as ProgramFolders),
-      );
+      await writeArchive(archive, (layers) => writeImages(layers, folders(programs), earlier && folders(earlier)));
       return [archive];
     },
   });
-  // kube and etcd: an API server without machines, for tests of what talks to one
-  const built: Recipes["commands"] = { kubectl: [programs.kubernetes, "kube"], kube: [programs.kubernetes, "kube"] };
-  return { ...common, parts, machine, commands: { ...commands, ...built, etcd: [programs.etcd, "etcd"] } };
+}
+
+/** The machines that bring earlier versions, and what they are made of: always built, for only then are all served. */
+async function planEarlier(): Promise<{ parts: Recipe[]; machine: Recipe }> {
+  const programs = await planPrograms(await goRecipe(STANDIN_PROGRAM), debianRecipe());
+  const cniPlugins = await goRecipe(MACHINE_PROGRAMS.cniPlugins);
+  const earlier = {
+    kubernetesMinor: await goRecipe(EARLIER_PROGRAMS.kubernetesMinor),
+    kubernetesPatch: await goRecipe(EARLIER_PROGRAMS.kubernetesPatch),
+    etcd: await goRecipe(EARLIER_PROGRAMS.etcd),
+    coredns: await goRecipe(EARLIER_PROGRAMS.coredns),
+    standin: await goRecipe(EARLIER_PROGRAMS.standin),
+  };
+  const parts = [...Object.values(programs), cniPlugins, ...Object.values(earlier)];
+  return { parts, machine: planMachine(programs, cniPlugins, earlier) };
 }
 
 /** Recipes by name; the folders' names hold the hashes of all that went into them. */
@@ -152,7 +189,7 @@ export async function obtainArtifacts(options: {
   only?: ArtifactPart[];
   onProgress(line: string): void;
 }): Promise<Artifacts> {
-  const wanted = new Set<ArtifactPart>(options.only ?? ["engine", "manifests", "machine"]);
+  const wanted = new Set<ArtifactPart>(options.only ?? ORDINARY_PARTS);
   const source = await chooseSource(wanted.has("machine"));
   const { engine, parts, debian, machine, commands } = await planRecipes(source);
   const reports: ArtifactReport[] = [];
@@ -190,11 +227,18 @@ export async function obtainArtifacts(options: {
     machineImage = await machineImageName(await obtain(machine));
     rememberSource(source);
   }
+  let earlierMachineImage = "";
+  if (wanted.has("earlier")) {
+    const earlier = await planEarlier();
+    for (const recipe of earlier.parts) await obtain(recipe);
+    earlierMachineImage = await machineImageName(await obtain(earlier.machine));
+  }
   const real = source === "releases";
   return {
     binFolder: await linkCommands(commands),
     manifestsFolder: wanted.has("manifests") ? manifestsFolder() : "",
     machineImage,
+    earlierMachineImage,
     database: { image: real ? DATABASE_IMAGES.real : DATABASE_IMAGES.standIn, standIn: !real },
     source,
     reports,

@@ -2,11 +2,13 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join, relative, resolve } from "node:path";
+import { BROUGHT_FOLDER } from "../../plan/kubernetesPrograms";
 import { podman } from "../podman";
 import type { Recipe } from "./cache";
-import { KUBE_PATH } from "./images";
+import { KUBE_PATH, KUBE_VERSION_PATH } from "./images";
 import { writeLayer, writeOciLayout, type ImageSpec } from "./oci";
 import type { TarWriter } from "./tar";
+import { VERSIONS } from "./versions";
 
 const MACHINE_FILES = resolve(__dirname, "machine");
 const REPOSITORY = "localhost/archipelago-machine";
@@ -51,6 +53,8 @@ const KUBERNETES_COMMANDS = ["kubeadm", "kubelet", "kubectl"];
 const WRITERS = ["debian.ts", "images.ts", "machineImage.ts", "oci.ts", "tar.ts", "versions.ts"];
 
 export interface MachineContent {
+  /** Default: the plain one. Images of different kinds stay side by side in podman's storage. */
+  kind?: "earlier";
   /** Debian's root file system is the folder `root` in this one. */
   debian: string;
   /** Folder of the CNI plugins. */
@@ -68,8 +72,9 @@ export interface MachineContent {
  * store in which every image is already unpacked. The artifact's folder only holds the image's name.
  */
 export function machineRecipe(content: MachineContent): Recipe {
+  const suffix = content.kind ? `-${content.kind}` : "";
   return {
-    name: "machine-image",
+    name: `machine-image${suffix}`,
     inputs: { ...content.inputs, ...digests(MACHINE_FILES), ...digests(__dirname, WRITERS) },
     estimatedSeconds: 60,
     estimatedBytes: 1.1e9,
@@ -83,7 +88,7 @@ export function machineRecipe(content: MachineContent): Recipe {
     make: async (folder) => {
       const work = join(folder, "work");
       await mkdir(work);
-      const name = `${REPOSITORY}:${hashOf(folder)}`;
+      const name = `${REPOSITORY}${suffix}:${hashOf(folder)}`;
       await makeMachineImage(work, content, name);
       await writeFile(join(folder, "image"), `${name}\n`);
       await rm(work, { recursive: true });
@@ -132,7 +137,7 @@ async function makeMachineImage(work: string, content: MachineContent, name: str
     env: ["container=podman"],
     stopSignal: "SIGRTMIN+3",
   };
-  const bare = `${REPOSITORY}-bare:${name.split(":")[1]}`;
+  const bare = name.replace(":", "-bare:");
   await loadImage(work, { ...image, reference: bare });
   const store = join(work, "store");
   await bakeStore(bare, archives, store);
@@ -194,11 +199,22 @@ function addStore(tar: TarWriter, store: string, commands: string | undefined): 
   for (const blob of readdirSync(blobs).sort()) {
     if (isJson(join(blobs, blob))) tar.addFileFrom(`${BAKED}/blobs/${blob}`, join(blobs, blob));
   }
-  const kube = readdirSync(snapshots).find((id) => existsSync(join(snapshots, id, "fs", KUBE_PATH)));
-  for (const command of KUBERNETES_COMMANDS) {
-    if (commands !== undefined) tar.addFileFrom(`usr/bin/${command}`, join(commands, command), { mode: 0o755 });
-    else if (kube !== undefined) tar.addLink(`usr/bin/${command}`, `/${BAKED}/snapshots/${kube}/fs/${KUBE_PATH}`);
-    else throw new Error("the baked store has no Kubernetes binary");
+  // the boot script links those of the version that its plan names
+  const brought = (version: string, command: string): string => `${BROUGHT_FOLDER.slice(1)}/${version}/${command}`;
+  if (commands !== undefined) {
+    for (const command of KUBERNETES_COMMANDS) {
+      const path = brought(`v${VERSIONS.kubernetes}`, command);
+      tar.addFileFrom(path, join(commands, command), { mode: 0o755 });
+    }
+    return;
+  }
+  const kubes = readdirSync(snapshots).filter((id) => existsSync(join(snapshots, id, "fs", KUBE_PATH)));
+  if (kubes.length === 0) throw new Error("the baked store has no Kubernetes binary");
+  for (const id of kubes) {
+    const version = readFileSync(join(snapshots, id, "fs", KUBE_VERSION_PATH), "utf8").trim();
+    for (const command of KUBERNETES_COMMANDS) {
+      tar.addLink(brought(version, command), `/${BAKED}/snapshots/${id}/fs/${KUBE_PATH}`);
+    }
   }
 }
 
@@ -210,7 +226,10 @@ function isJson(path: string): boolean {
 /** Images of earlier versions and of interrupted runs; one that a machine still runs on stays, podman refuses it. */
 async function removeOldImages(current: string): Promise<void> {
   const listed = await podman(["images", "--format", "{{.Repository}}:{{.Tag}}"]);
-  for (const name of listed.split("\n").filter((n) => n.startsWith(REPOSITORY) && n !== current)) {
+  const kind = `${current.split(":")[0]}:`;
+  const bare = kind.replace(":", "-bare:");
+  const isOld = (name: string): boolean => (name.startsWith(kind) || name.startsWith(bare)) && name !== current;
+  for (const name of listed.split("\n").filter(isOld)) {
     await podman(["rmi", name]).catch(() => undefined);
   }
 }

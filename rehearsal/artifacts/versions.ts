@@ -18,3 +18,28 @@ export const VERSIONS = {
   cockroachdb: "25.4.14",
   debian: "bookworm",
 } as const;
+
+/** What one release of Kubernetes is made of: its own version and what its kubeadm asks for. */
+export interface KubernetesRelease {
+  kubernetes: string;
+  etcd: string;
+  etcdImage: string;
+  coredns: string;
+}
+
+/** Releases that the rehearsal of upgrades comes from, oldest first; only built when it is asked for. */
+export const EARLIER_KUBERNETES = {
+  minor: { kubernetes: "1.36.3", etcd: "3.6.8", etcdImage: "3.6.8-0", coredns: "1.14.2" },
+  patch: { kubernetes: "1.37.1", etcd: "3.7.0", etcdImage: "3.7.0-0", coredns: "1.14.6" },
+} as const satisfies Record<string, KubernetesRelease>;
+
+/**
+ * What else the rehearsal of upgrades begins with. No other Submariner is served as a Go module: the images are the same
+ * programs under another repository and number, so what is rehearsed is how a new version rolls out, not what it changes.
+ * The database is our stand-in, built a second time under the number before.
+ */
+export const EARLIER = {
+  submariner: "0.23.0",
+  submarinerRepository: "archipelago.internal/same-source",
+  cockroachdb: "25.4.13",
+} as const;

@@ -3,15 +3,18 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { planPackageClosure, readPackages } from "../../rehearsal/artifacts/debian";
 import {
+  EARLIER_PROGRAMS,
   ENGINE_PROGRAMS,
   MACHINE_PROGRAMS,
   goRecipe,
   withoutLines,
   type GoProgram,
 } from "../../rehearsal/artifacts/goPrograms";
-import { VERSIONS } from "../../rehearsal/artifacts/versions";
+import { EARLIER, EARLIER_KUBERNETES, VERSIONS } from "../../rehearsal/artifacts/versions";
 
-const PROGRAMS: GoProgram[] = [...Object.values(ENGINE_PROGRAMS), ...Object.values(MACHINE_PROGRAMS)];
+const ORDINARY: GoProgram[] = [...Object.values(ENGINE_PROGRAMS), ...Object.values(MACHINE_PROGRAMS)];
+const PROGRAMS: GoProgram[] = [...ORDINARY, ...Object.values(EARLIER_PROGRAMS)];
+const { minor, patch } = EARLIER_KUBERNETES;
 
 describe("Go programs", () => {
   it.each([
@@ -25,6 +28,10 @@ describe("Go programs", () => {
     ["submariner", "github.com/submariner-io/submariner", VERSIONS.submariner],
     ["submariner-operator", "github.com/submariner-io/submariner-operator", VERSIONS.submariner],
     ["lighthouse", "github.com/submariner-io/lighthouse", VERSIONS.submariner],
+    [`kubernetes-${minor.kubernetes}`, "k8s.io/kubernetes", minor.kubernetes],
+    [`kubernetes-${patch.kubernetes}`, "k8s.io/kubernetes", patch.kubernetes],
+    [`etcd-${minor.etcd}`, "go.etcd.io/etcd/server/v3", minor.etcd],
+    [`coredns-${minor.coredns}`, "github.com/coredns/coredns", minor.coredns],
   ])("%s takes %s in the version named, pinned in its go.sum", (name, module, version) => {
     const folder = PROGRAMS.find((p) => p.name === name)?.folder ?? "";
     expect(readFileSync(join(folder, "go.mod"), "utf8")).toMatch(
@@ -34,7 +41,7 @@ describe("Go programs", () => {
   });
 
   it("have names and output files of their own", () => {
-    const outputs = PROGRAMS.flatMap((p) => Object.keys(p.outputs));
+    const outputs = ORDINARY.flatMap((p) => Object.keys(p.outputs));
     expect(new Set(outputs).size).toBe(outputs.length);
     expect(new Set(PROGRAMS.map((p) => p.name)).size).toBe(PROGRAMS.length);
   });
@@ -49,6 +56,23 @@ describe("Go programs", () => {
     expect(one.inputs).toEqual(same.inputs);
     expect(one.inputs).not.toEqual(other.inputs);
     expect(Object.keys(one.inputs)).toContain("main.go");
+  });
+});
+
+describe("earlier versions", () => {
+  it("of a program take its main.go, and are made anew when that changes", async () => {
+    const [now, before] = await Promise.all([
+      goRecipe(MACHINE_PROGRAMS.kubernetes),
+      goRecipe(EARLIER_PROGRAMS.kubernetesMinor),
+    ]);
+    expect(before.inputs["main.go"]).toBe(now.inputs["main.go"]);
+    expect(before.inputs["go.mod"]).not.toBe(now.inputs["go.mod"]);
+  });
+
+  it("say their own number, not the current one", () => {
+    const said = (program: GoProgram): string => Object.values(program.variables ?? {}).join(" ");
+    expect(said(EARLIER_PROGRAMS.kubernetesMinor)).toContain(`v${minor.kubernetes} 1 36 `);
+    expect(said(EARLIER_PROGRAMS.standin)).toBe(`stand-in for CockroachDB v${EARLIER.cockroachdb}`);
   });
 });
 
