@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
  * `unit`: pure code, mocks. `engine`: real engine or API server, emulated clouds, no machines; in a network namespace of
  * its own. `machines`: the one-machine world alone, as root. `rehearsal`: asks a living rehearsal. `life`: changes it.
  * `replicated`: asks and hurts another one, in which a region has three servers.
+ * `upgrade`: the same of a rehearsal that began with earlier versions.
  * test/run.ts runs them in this order.
  */
 const ONE_AFTER_THE_OTHER = {
@@ -48,6 +49,7 @@ export default defineConfig({
             "test/rehearsal/machines*.test.ts",
             "test/rehearsal/life.test.ts",
             "test/rehearsal/replicated.test.ts",
+            "test/rehearsal/upgrade.test.ts",
           ],
           setupFiles: ["test/rehearsal/enter.ts"],
         },
@@ -65,6 +67,14 @@ export default defineConfig({
           name: "replicated",
           ...ONE_AFTER_THE_OTHER,
           include: ["test/rehearsal/replicated.test.ts"],
+          setupFiles: ["test/rehearsal/enter.ts"],
+        },
+      },
+      {
+        test: {
+          name: "upgrade",
+          ...ONE_AFTER_THE_OTHER,
+          include: ["test/rehearsal/upgrade.test.ts"],
           setupFiles: ["test/rehearsal/enter.ts"],
         },
       },

@@ -14,6 +14,7 @@ import { EXIT, renderReport, type ExitCode, type FleetReport } from "./report";
 import { OWN_POLICY_PACK, runReview } from "./reviewRun";
 import { maskOutputs, runKubeconfigs, runOutputs, runStatus } from "./status";
 import { renderSummary } from "./summary";
+import { renderUpgradeReport, runUpgrade } from "./upgrade";
 
 interface PreviewFlags extends Flags {
   markdown?: boolean | string;
@@ -21,6 +22,11 @@ interface PreviewFlags extends Flags {
   policyPack: string[];
   policies: boolean;
   refresh?: boolean;
+}
+
+interface UpgradeFlags extends Flags {
+  dryRun?: boolean;
+  yes?: boolean;
 }
 
 interface Flags {
@@ -43,6 +49,8 @@ Examples:
   $ ./archipelago status --json | jq '.clusters[].state'
   $ ./archipelago kubeconfig                    files for kubectl
   $ ./archipelago cost --egress-gb 500          a month's estimate; --detail for every figure and its source
+  $ ./archipelago upgrade --dry-run             what it would take to reach the topology's versions
+  $ ./archipelago upgrade --stack london        one region first, as a canary; then the same without --stack
   $ ./archipelago down --stack london           one region; without --stack everything, the broker last
 
 Exit codes: 0 done, 1 an operation failed, 2 wrong usage or input, 3 something is not ready.`;
@@ -80,6 +88,10 @@ export function buildProgram(finish: (code: ExitCode) => void): Command {
     .option("--no-policies", "with --markdown: leave the project's own policy pack out")
     .option("--refresh", "ask the clouds first what there is, so that drift shows");
   operation("down", "take stacks down, the broker last", runDown);
+  verb("upgrade", "bring what lives to the topology's versions, one cluster at a time", upgrade)
+    .option("--dry-run", "show the plan and what stands against it; touch nothing")
+    .option("--yes", "do not ask")
+    .option("--deadline <minutes>", "how long one stack's up may take", positive, 60);
   verb("status", "clusters, nodes, tunnels and database pods", showStatus).option(
     "--detail",
     "every node, tunnel and pod",
@@ -142,6 +154,13 @@ async function preview(options: FleetOptions, flags: PreviewFlags): Promise<Flee
   if (markdown === true) process.stdout.write(review.markdown);
   else writeFileSync(markdown, review.markdown);
   return markdown === true || !review.report ? review.exitCode : review.report;
+}
+
+async function upgrade(flags: UpgradeFlags): Promise<ExitCode> {
+  const { dryRun, yes, json } = flags;
+  const report = await runUpgrade({ ...optionsOf(flags), dryRun, yes });
+  print(json ? [JSON.stringify(report, null, 2)] : renderUpgradeReport(report));
+  return report.exitCode;
 }
 
 function present(report: FleetReport, { json }: Flags): ExitCode {

@@ -33,7 +33,7 @@ const SAY_MS = 9_000;
 
 /** What the chosen stacks and their clusters say about themselves. */
 export async function runStatus(options: FleetOptions = {}): Promise<FleetStatus> {
-  const look = await openStatus(options);
+  const { look } = await openStatus(options);
   return look();
 }
 
@@ -42,7 +42,7 @@ export async function runStatus(options: FleetOptions = {}): Promise<FleetStatus
  * The stacks' outputs are read once, only the clusters are asked again.
  */
 export async function awaitReadiness(options: ReadinessOptions = {}): Promise<FleetStatus> {
-  const look = await openStatus(options);
+  const { look } = await openStatus(options);
   const deadline = Date.now() + (options.deadlineSeconds ?? 300) * 1000;
   let said = Date.now();
   for (;;) {
@@ -56,8 +56,16 @@ export async function awaitReadiness(options: ReadinessOptions = {}): Promise<Fl
   }
 }
 
-/** Reads the stacks once; each call of the answer asks the clusters. */
-async function openStatus(options: FleetOptions): Promise<() => Promise<FleetStatus>> {
+/** The chosen stacks' outputs, read once. */
+export interface OpenStatus {
+  /** Asks the clusters, each time anew. */
+  look: () => Promise<FleetStatus>;
+  /** Of the clusters that are up, secrets in clear: keep them in memory. */
+  kubeconfigs: Record<string, string>;
+}
+
+/** Reads the stacks once; only the clusters are asked again. */
+export async function openStatus(options: FleetOptions): Promise<OpenStatus> {
   const topology = options.topology ?? loadTopology();
   const members = membersOf(topology);
   const chosen = planSelection(members, options.stacks);
@@ -65,7 +73,7 @@ async function openStatus(options: FleetOptions): Promise<() => Promise<FleetSta
   const up = members.filter(({ name }) => isUp(backend, name));
   const known = await Promise.all(chosen.map((member) => readMember(topology, member, up, backend)));
   const natures = planNatures(topology, chosen, attachedPackages());
-  return async () => {
+  const look = async (): Promise<FleetStatus> => {
     const summary: FleetSummary = {
       world: topology.world,
       clusters: await Promise.all(known.map(({ cluster, kubeconfig }) => observe(cluster, kubeconfig))),
@@ -75,6 +83,8 @@ async function openStatus(options: FleetOptions): Promise<() => Promise<FleetSta
     };
     return { summary, exitCode: checkReadiness(summary).length === 0 ? EXIT.ok : EXIT.notReady };
   };
+  const configs = known.flatMap(({ cluster, kubeconfig }) => (kubeconfig ? [[cluster.name, kubeconfig] as const] : []));
+  return { look, kubeconfigs: Object.fromEntries(configs) };
 }
 
 /** Outputs of the chosen stacks, secrets in clear: for use in memory; `maskOutputs` before anything is shown. */

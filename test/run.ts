@@ -1,6 +1,7 @@
 /**
  * The project's tests, from cheap to dear: format, lint, types, Go, unit, real engine, full rehearsal.
- * Ends with one line "N passed, N failed". `--quick` leaves the rehearsal out and says so.
+ * Ends with one line "N passed, N failed". `--quick` leaves the rehearsal out and says so;
+ * `--upgrades` adds that of upgrades.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -113,6 +114,11 @@ async function main(): Promise<void> {
   await vitest("engine", ISOLATED);
   await vitest("machines");
   await rehearse();
+  if (process.argv.includes("--upgrades")) await rehearseUpgrades();
+  else
+    console.log(
+      "== upgrade tests: left out, two more Kubernetes would be built; node --import tsx test/run.ts --upgrades",
+    );
 }
 
 /** The whole fleet: up, asked, changed, down. Whatever fails, it is taken down. */
@@ -138,6 +144,21 @@ async function rehearseReplicated(): Promise<void> {
   await vitest("replicated");
   await check("no packet tried to leave this host", "./rehearse", ["leaked"]);
   await check("down leaves nothing of it behind", "./rehearse", ["down"]);
+}
+
+/** A small fleet that begins with earlier versions, upgraded twice, then taken down. */
+async function rehearseUpgrades(): Promise<void> {
+  if (readWorld()) {
+    console.error("a rehearsal lives on this host: the rehearsal of upgrades puts up one of its own");
+    note("upgrade", { passed: 0, failed: 1, skipped: 0 });
+    return;
+  }
+  const stacks = ["broker", "oregon", "ashburn"].flatMap((name) => ["--stack", name]);
+  await check("artifacts with earlier versions", "./rehearse", ["artifacts", "--only", "earlier"]);
+  await check("a fleet with earlier versions", "./rehearse", ["up", "--earlier", ...stacks]);
+  await vitest("upgrade");
+  await check("no packet for an emulated address tried to leave this host", "./rehearse", ["leaked"]);
+  await check("make down leaves nothing behind", "./rehearse", ["down"]);
 }
 
 main()

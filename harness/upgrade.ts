@@ -1,0 +1,253 @@
+/** Brings living clusters to the versions that the topology names, one cluster at a time, with a health gate between. */
+import { createInterface } from "node:readline/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { checkUpgrade } from "../plan/checkUpgrade";
+import { renderFinding } from "../plan/check";
+import { UserError } from "../plan/errors";
+import { planFleet } from "../plan/plan";
+import type { Plan, Topology } from "../plan/types";
+import { loadTopology } from "../stacks/topology";
+import { ApiServer } from "./apiserver";
+import { errorLines, NotReadyError } from "./failure";
+import { runUp, type FleetOptions } from "./fleet";
+import { parseKubeconfig } from "./kubeconfig";
+import { membersOf, planSelection, type Member } from "./members";
+import { EXIT, type ExitCode } from "./report";
+import { openStatus, type OpenStatus } from "./status";
+import { checkReadiness } from "./summary";
+import { renderDuration, renderTable } from "./text";
+import { lookForUnsettled } from "./upgradeGate";
+import { lookAtVersions, type LivingCluster } from "./upgradeLook";
+import { upgradeNode } from "./upgradeNode";
+import { planUpgrade, renderUpgradePlan, type ClusterUpgrade } from "./upgradePlan";
+
+export interface UpgradeOptions extends FleetOptions {
+  /** Print the plan and end. */
+  dryRun?: boolean;
+  /** Do not ask. */
+  yes?: boolean;
+  /** Where a question can be asked; default the terminal, if standard input is one. */
+  ask?: (question: string) => Promise<boolean>;
+}
+
+export type UpgradeOutcome = "upgraded" | "failed" | "not begun" | "planned";
+
+export interface UpgradeReport {
+  verb: "upgrade";
+  world: string;
+  /** In the order in which they are done; clusters that are what the topology says are left out. */
+  clusters: (ClusterUpgrade & { outcome: UpgradeOutcome; seconds: number; errors: string[]; remedy?: string })[];
+  seconds: number;
+  /** What was asked for; empty: everything that is up. */
+  stacks: string[];
+  exitCode: ExitCode;
+}
+
+const BEGIN_SECONDS = 60;
+const GATE_SECONDS = 600;
+const POLL_MS = 2_000;
+const SAY_MS = 9_000;
+const SILENT = { write: (): boolean => true };
+
+/**
+ * Plans, asks and does it. Stops at the first failure; run again, it goes on where it stopped.
+ *
+ * @throws UserError for versions that cannot be reached in one step, all at once; NotReadyError when something is not
+ * ready before anything was touched.
+ */
+export async function runUpgrade(options: UpgradeOptions = {}): Promise<UpgradeReport> {
+  const started = Date.now();
+  const topology = options.topology ?? loadTopology();
+  const chosen = planSelection(membersOf(topology), options.stacks);
+  const screen = options.screen ?? process.stderr;
+  const say = (line: string): void => void screen.write(`${line}\n`);
+  const fleet = await openLivingFleet(topology, options);
+  try {
+    const living = await fleet.versions(chosen);
+    const findings = checkUpgrade(living, topology);
+    if (findings.length > 0) throw refused(findings.map(renderFinding));
+    const upgrades = planUpgrade(topology, fleet.plan.clusters, chosen, living);
+    const report = (clusters: UpgradeReport["clusters"]): UpgradeReport => {
+      const failed = clusters.some(({ outcome }) => outcome === "failed");
+      const exitCode = failed ? EXIT.failed : EXIT.ok;
+      const { stacks = [] } = options;
+      const seconds = (Date.now() - started) / 1000;
+      return { verb: "upgrade", world: topology.world, clusters, seconds, stacks, exitCode };
+    };
+    const planned = upgrades.map((one) => ({ ...one, outcome: "planned" as const, seconds: 0, errors: [] }));
+    if (upgrades.length > 0) renderUpgradePlan(upgrades, topology.kubernetes.version).forEach(say);
+    if (options.dryRun || upgrades.length === 0) return report(planned);
+    await fleet.gate(BEGIN_SECONDS, [], say);
+    await assertWanted(options);
+    const done: UpgradeReport["clusters"] = [];
+    for (const upgrade of upgrades) {
+      const isStopped = done.some(({ outcome }) => outcome === "failed");
+      if (isStopped) done.push({ ...upgrade, outcome: "not begun", seconds: 0, errors: [] });
+      else done.push(await upgradeCluster(upgrade, topology, fleet, options, say));
+    }
+    return report(done);
+  } finally {
+    fleet.close();
+  }
+}
+
+async function upgradeCluster(
+  upgrade: ClusterUpgrade,
+  topology: Topology,
+  fleet: LivingFleet,
+  options: UpgradeOptions,
+  say: (line: string) => void,
+): Promise<UpgradeReport["clusters"][number]> {
+  const started = Date.now();
+  const { cluster } = upgrade;
+  const end = (outcome: UpgradeOutcome, errors: string[] = [], remedy?: string) => {
+    const milliseconds = Date.now() - started;
+    say(`[${cluster}] ${outcome}${errors[0] ? `: ${errors[0]}` : ""} (${renderDuration(milliseconds)})`);
+    return { ...upgrade, outcome, seconds: milliseconds / 1000, errors, remedy };
+  };
+  const tell = (line: string): void => say(`[${cluster}] ${line}`);
+  try {
+    await fleet.gate(GATE_SECONDS, [], tell);
+    const { stacks } = await runUp({ ...options, topology, stacks: [cluster] });
+    const failed = stacks.find(({ errors }) => errors.length > 0);
+    if (failed) return end("failed", failed.errors, failed.remedy);
+    await fleet.gate(GATE_SECONDS, [cluster], tell);
+    for (const step of upgrade.nodes) {
+      await upgradeNode(fleet.api(cluster), step, topology.kubernetes.version, tell);
+      // The next node may only go when this one's replica is back.
+      await fleet.gate(GATE_SECONDS, [cluster], tell);
+    }
+    return end("upgraded");
+  } catch (error) {
+    return end("failed", errorLines(error), error instanceof UserError ? error.remedy : undefined);
+  }
+}
+
+/** The clusters that are up: what they say, and the gate over all of them. */
+class LivingFleet {
+  readonly plan: Plan;
+  private readonly apis: Map<string, ApiServer>;
+
+  constructor(
+    private readonly topology: Topology,
+    private readonly status: OpenStatus,
+  ) {
+    this.plan = planFleet(topology);
+    const configs = Object.entries(status.kubeconfigs);
+    this.apis = new Map(configs.map(([name, config]) => [name, new ApiServer(parseKubeconfig(config), 20)]));
+  }
+
+  api(cluster: string): ApiServer {
+    return this.apis.get(cluster)!;
+  }
+
+  close(): void {
+    for (const api of this.apis.values()) api.close();
+  }
+
+  /** Of the chosen clusters that are up. Throws `ApiError` when one does not answer. */
+  async versions(chosen: Member[]): Promise<LivingCluster[]> {
+    const names = chosen.map(({ name }) => name).filter((name) => this.apis.has(name));
+    if (names.length === 0) throw new NotReadyError("None of these clusters is up.", "Put them up: ./archipelago up");
+    return Promise.all(names.map((name) => lookAtVersions(this.api(name), name)));
+  }
+
+  /**
+   * Waits until every cluster that is up is Ready, and the named ones have come to rest as the topology says.
+   *
+   * @throws NotReadyError at the deadline, with what is lacking.
+   */
+  async gate(deadlineSeconds: number, settled: string[], say: (line: string) => void): Promise<void> {
+    const deadline = Date.now() + deadlineSeconds * 1000;
+    let said = Date.now();
+    for (;;) {
+      const lacking = await this.lacking(settled);
+      if (lacking.length === 0) return;
+      if (Date.now() > deadline) {
+        throw new NotReadyError(
+          `not ready after ${renderDuration(deadlineSeconds * 1000)}: ${lacking.join("; ")}.`,
+          "Look: ./archipelago status --detail. Nothing more is touched until everything that is up is Ready.",
+        );
+      }
+      if (Date.now() - said > SAY_MS) {
+        said = Date.now();
+        say(`waiting: ${lacking.join("; ")}`);
+      }
+      await sleep(POLL_MS);
+    }
+  }
+
+  private async lacking(settled: string[]): Promise<string[]> {
+    const { summary } = await this.status.look();
+    const up = summary.clusters.filter(({ state }) => state !== "down");
+    const problems = checkReadiness({ ...summary, clusters: up }).map(
+      ({ cluster, problem }) => `${cluster} ${problem}`,
+    );
+    if (problems.length > 0) return problems;
+    const unsettled = await Promise.all(
+      settled.map((name) =>
+        lookForUnsettled(this.api(name), this.plan.clusters[name]!, this.topology).catch(errorLines),
+      ),
+    );
+    return unsettled.flatMap((lines, index) => lines.map((line) => `${settled[index]} ${line}`));
+  }
+}
+
+async function openLivingFleet(topology: Topology, options: UpgradeOptions): Promise<LivingFleet> {
+  // The whole fleet, not only what was chosen: a canary must not harm its neighbours.
+  const status = await openStatus({ ...options, topology, stacks: [], screen: SILENT });
+  return new LivingFleet(topology, status);
+}
+
+async function assertWanted({ yes, ask }: UpgradeOptions): Promise<void> {
+  if (yes) return;
+  const question = ask ?? (process.stdin.isTTY ? askOnTerminal : undefined);
+  if (!question) {
+    throw new UserError("Nobody can be asked here, and --yes was not given.", "Read the plan, then add --yes.");
+  }
+  if (!(await question("Do it? [y/N] "))) throw new UserError("Nothing was touched.", "Answer y, or add --yes.");
+}
+
+async function askOnTerminal(question: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await terminal.question(question)).trim());
+  } finally {
+    terminal.close();
+  }
+}
+
+function refused(lines: string[]): UserError {
+  const head =
+    lines.length === 1 ? "This upgrade cannot be done:" : `${lines.length} things stand against this upgrade:`;
+  return new UserError(
+    [head, ...lines.map((line) => `  ${line}`)].join("\n"),
+    "Correct the versions in stacks/topology.ts or Pulumi.yaml (archipelago:fleet); nothing was touched. See docs/upgrades.md.",
+  );
+}
+
+/** The closing lines: a line a cluster, then what to do next. */
+export function renderUpgradeReport({ clusters, seconds, stacks }: UpgradeReport): string[] {
+  const again = ["./archipelago upgrade", ...stacks.map((name) => `--stack ${name}`)].join(" ");
+  if (clusters.length === 0) return ["Nothing to upgrade: every cluster that is up is what the topology says."];
+  if (clusters.every(({ outcome }) => outcome === "planned")) return [`Nothing was changed. To do it: ${again}`];
+  const rows = clusters.map((one) => [
+    one.cluster,
+    one.outcome,
+    one.seconds > 0 ? renderDuration(one.seconds * 1000) : "-",
+  ]);
+  const lines = ["", ...renderTable([["CLUSTER", "RESULT", "TIME"], ...rows])];
+  const failed = clusters.find(({ outcome }) => outcome === "failed");
+  if (!failed)
+    return [...lines, "", `All done in ${renderDuration(seconds * 1000)}. Look around: ./archipelago status --detail`];
+  return [
+    ...lines,
+    "",
+    `${failed.cluster} failed:`,
+    ...failed.errors.flatMap((error) => error.split("\n")).map((line) => `  ${line}`),
+    "",
+    "Next:",
+    ...(failed.remedy ? [`- ${failed.remedy}`] : []),
+    `- then ${again}   (it looks at what is there and goes on where it stopped)`,
+  ];
+}
