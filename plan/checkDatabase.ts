@@ -1,6 +1,7 @@
 /** Rules on the database: what it is, what it shall survive, and whether it fits. */
 import { isCloud } from "./clouds";
 import { farPairs, type Metro, metroOf, ROUND_TRIP_LIMIT_MS } from "./distances";
+import { checkReplicas as checkPlacement } from "./checkReplicas";
 import { spreadReplicas } from "./replicas";
 import { breaks, type RuleFinding, type RuleId } from "./rules";
 import type { ClusterShape, FleetShape } from "./shape";
@@ -34,6 +35,7 @@ export function checkDatabase({ database, world }: FleetShape, clusters: Cluster
   return [
     ...checkImage(database, world),
     ...checkReplicas(database),
+    ...(isCount(database.replicas, FEWEST_REPLICAS, MOST_REPLICAS) ? checkPlacement(database.replicas, clusters) : []),
     ...checkRoom(database, clusters),
     ...(incomplete ? [] : checkSurvival(database, clusters)),
     ...(world === "clouds" ? checkDistances(clusters) : []),

@@ -127,6 +127,10 @@ export const RULES = {
   "database-room": error(
     "The replicas' requests for CPU and memory fit on their machine, beside what else runs there.",
   ),
+  "replica-missing": error("In a region of several nodes, every replica has its node."),
+  "replica-doubled": error("No replica has two nodes."),
+  "replica-range": error("Replicas on nodes are whole numbers below `database.replicas`."),
+  "replica-broker": error("The broker holds no replicas."),
   "survival-goal": error("`database.survive` is region or zone."),
   "survival-regions": error("To survive the loss of a region there are at least three."),
   "survival-zone": error("To survive the loss of a zone, which is a machine here, every region has three of them."),

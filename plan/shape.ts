@@ -7,6 +7,7 @@ const node = z.strictObject({
   gateway: z.boolean().optional(),
   size: z.string().optional(),
   zone: z.string().optional(),
+  replicas: z.array(z.number()).optional(),
 });
 
 export const clusterShape = z.strictObject({

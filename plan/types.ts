@@ -12,6 +12,11 @@ export interface NodeSpec {
   size?: string;
   /** Zone within the place, in the cloud's own words; each adapter has a default. */
   zone?: string;
+  /**
+   * Ordinals of the database replicas whose volume lies on this node. Default: all on a region's one node. Where there are
+   * several, every ordinal stands on exactly one: a volume stays on its machine, and nothing else says which.
+   */
+  replicas?: number[];
 }
 
 export interface ClusterSpec {

@@ -44,7 +44,8 @@ export const retainedVolumes: ResourceRule = {
 
 export const protectedData: ResourceRule = {
   name: "stateful-resources-protected",
-  description: "On live clouds the machines that hold database volumes, and the database's namespace, are protected.",
+  description:
+    "On live clouds the machines that hold database volumes, the volumes and the database's namespace are protected.",
   level: "mandatory",
   severity: "critical",
   reason: "a changed input can mean a replacement, and that deletes the machine with its disk",
@@ -67,6 +68,7 @@ export const protectedData: ResourceRule = {
 function dataIn({ type, name, properties }: Resource, { cluster }: Fleet): string | undefined {
   if (type === "kubernetes:core/v1:Namespace" && at(properties, "metadata", "name") === DATABASE.namespace)
     return "the claims on the database's volumes";
+  if (type === "kubernetes:core/v1:PersistentVolume") return "a volume of the database";
   const isMachine = /:(?:index|ec2|Core)\/(?:instance:Instance|device:Device)$/.test(type);
   const replicas = isMachine ? cluster?.nodes.find((node) => node.name === name)?.replicas : undefined;
   return replicas && replicas.length > 0 ? `database replica ${replicas.join(" and ")}` : undefined;

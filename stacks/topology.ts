@@ -43,7 +43,10 @@ export const DEFAULT_TOPOLOGY: Topology = {
       nodeCidr: "10.20.0.0/24",
       podCidr: "10.129.0.0/16",
       serviceCidr: "10.193.0.0/16",
-      nodes: { server: { role: "server", gateway: true }, "worker-1": { role: "worker" } },
+      nodes: {
+        server: { role: "server", gateway: true, replicas: [1] },
+        "worker-1": { role: "worker", replicas: [0, 2] },
+      },
     },
     ashburn: {
       cloud: "oci",

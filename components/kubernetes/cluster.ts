@@ -102,7 +102,7 @@ export class Cluster extends pulumi.ComponentResource {
     };
     const dns = createDns(cluster, topology.upstreamDns, inside);
     const network = createFlannel(cluster, manifests, { ...inside, dependsOn: [dns] });
-    const storage = createStorage(cluster, topology.database.storageGib, inside);
+    const storage = createStorage(cluster, topology, inside);
     this.ready = [dns, ...network, ...storage];
     this.registerOutputs({});
   }

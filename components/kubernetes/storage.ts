@@ -3,11 +3,11 @@ import { PersistentVolume } from "@pulumi/kubernetes/core/v1/persistentVolume";
 import { StorageClass } from "@pulumi/kubernetes/storage/v1/storageClass";
 import type * as pulumi from "@pulumi/pulumi";
 import { DATABASE, volumeClaim, volumeFolder } from "../../plan/names";
-import type { ClusterPlan } from "../../plan/types";
+import type { ClusterPlan, Topology } from "../../plan/types";
 
 export function createStorage(
   cluster: ClusterPlan,
-  storageGib: number,
+  { database, protectData }: Topology,
   opts: pulumi.CustomResourceOptions,
 ): pulumi.Resource[] {
   const storageClass = new StorageClass(
@@ -28,7 +28,7 @@ export function createStorage(
           {
             metadata: { name: `${DATABASE.statefulSet}-${ordinal}` },
             spec: {
-              capacity: { storage: `${storageGib}Gi` },
+              capacity: { storage: `${database.storageGib}Gi` },
               accessModes: ["ReadWriteOnce"],
               storageClassName: DATABASE.storageClass,
               // The data outlives claim, StatefulSet and namespace.
@@ -50,7 +50,8 @@ export function createStorage(
               },
             },
           },
-          opts,
+          // A replica that is placed on another node is a new volume there: nobody shall move one without meaning it.
+          { ...opts, protect: protectData },
         ),
     ),
   );

@@ -40,7 +40,10 @@ export const TOPOLOGY: Topology = {
       podCidr: "10.3.0.0/16",
       serviceCidr: "10.103.0.0/16",
       nodeCidr: "10.203.0.0/24",
-      nodes: { server: { role: "server", gateway: true }, "worker-1": { role: "worker" } },
+      nodes: {
+        server: { role: "server", gateway: true, replicas: [1] },
+        "worker-1": { role: "worker", replicas: [0, 2] },
+      },
     },
   },
 };

@@ -47,7 +47,9 @@ export const firstNodes = (cloud: CloudName): Record<string, NodeSpec> => ({
   "worker-2": { role: "worker", size: ADAPTERS[cloud].otherSize },
 });
 
-const ONE_SERVER: Record<string, NodeSpec> = { server: { role: "server", gateway: true } };
+const ONE_SERVER: Record<string, NodeSpec> = {
+  server: { role: "server", gateway: true, replicas: [0, 1, 2] },
+};
 
 /** Plans the scratch fleet; the broker is planned because every fleet has one, and never built. */
 export const planScratch = (others: (cloud: CloudName) => Record<string, NodeSpec> = firstNodes): Plan =>
@@ -61,9 +63,9 @@ export const planReplicated = (others: Record<string, NodeSpec> = {}): Plan =>
   planRegions(REPLICATED_CLOUDS, (cloud) => {
     const [one, two, three] = ADAPTERS[cloud].zones ?? [];
     const nodes: Record<string, NodeSpec> = {
-      a: { role: "server", gateway: true, zone: one },
-      b: { role: "server", gateway: true, zone: two },
-      c: { role: "server", zone: three },
+      a: { role: "server", gateway: true, zone: one, replicas: [0] },
+      b: { role: "server", gateway: true, zone: two, replicas: [1] },
+      c: { role: "server", zone: three, replicas: [2] },
       "worker-1": { role: "worker", zone: one },
     };
     const inFirst = Object.entries(others).map(([key, node]) => [key, { ...node, zone: one }]);

@@ -163,7 +163,7 @@ describe("what a rule compares with", () => {
     const tokyo = {
       ...topologyWith().clusters.tokyo!,
       nodes: {
-        one: { role: "server", gateway: true, size: "g6-standard-8" },
+        one: { role: "server", gateway: true, size: "g6-standard-8", replicas: [0, 1, 2] },
         two: { role: "server", size: "g6-standard-8" },
       },
     };

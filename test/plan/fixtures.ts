@@ -23,9 +23,9 @@ export const planWith = (over: object = {}): Plan => planFleet(topologyWith(over
 export const replicatedRegion = () => ({
   nodes: {
     server: null,
-    a: { role: "server", zone: "us-west-2a", gateway: true },
-    b: { role: "server", zone: "us-west-2b", gateway: true },
-    c: { role: "server", zone: "us-west-2c" },
-    "worker-1": { role: "worker", zone: "us-west-2a" },
+    a: { role: "server", zone: "us-west-2a", gateway: true, replicas: [0] },
+    b: { role: "server", zone: "us-west-2b", gateway: true, replicas: [1] },
+    c: { role: "server", zone: "us-west-2c", replicas: [2] },
+    "worker-1": { role: "worker", zone: "us-west-2a", replicas: [] },
   },
 });

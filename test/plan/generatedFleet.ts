@@ -31,6 +31,8 @@ export interface Draw {
   gap: number;
   workers: number;
   gatewayOnWorker: boolean;
+  /** Which node holds the first replica; the others follow in order of the nodes. Default: the first. */
+  firstHolder?: number;
 }
 
 export const draw: fc.Arbitrary<Draw> = fc.record({
@@ -45,6 +47,7 @@ export const draw: fc.Arbitrary<Draw> = fc.record({
   gap: fc.nat(8),
   workers: fc.nat(4),
   gatewayOnWorker: fc.boolean(),
+  firstHolder: fc.nat(),
 });
 
 /** One broker, one primary, all ranges disjoint; every draw becomes a cluster. */
@@ -57,14 +60,20 @@ export function fleetOf(draws: Draw[], over: Partial<Topology> = {}): Topology {
     return renderCidr({ first, prefix });
   };
   const clusters: Record<string, ClusterSpec> = {};
+  const base = { ...topologyWith(), ...over };
   for (const [index, one] of draws.entries()) {
     next += one.gap * 256;
-    clusters[`${one.word}-x${index}`] = clusterOf(one, index, one.prefixes.map(take));
+    clusters[`${one.word}-x${index}`] = clusterOf(one, index, one.prefixes.map(take), base.database.replicas);
   }
-  return { ...topologyWith(), clusters, ...over };
+  return { ...base, clusters };
 }
 
-function clusterOf(one: Draw, index: number, [podCidr = "", serviceCidr = "", nodeCidr = ""]: string[]): ClusterSpec {
+function clusterOf(
+  one: Draw,
+  index: number,
+  [podCidr = "", serviceCidr = "", nodeCidr = ""]: string[],
+  replicas: number,
+): ClusterSpec {
   const clouds = CLOUDS.filter((cloud) => {
     const { ended, addressBeforeBoot } = CLOUD_FACTS[cloud];
     return !ended && (index > 0 || addressBeforeBoot);
@@ -77,6 +86,12 @@ function clusterOf(one: Draw, index: number, [podCidr = "", serviceCidr = "", no
   const nodes: Record<string, NodeSpec> = { server: { role: "server", size, gateway: isRegion && !onWorker } };
   for (let number = 1; number <= one.workers; number++) {
     nodes[`worker-${number}`] = { role: "worker", size, gateway: isRegion && onWorker && number === 1 };
+  }
+  const keys = Object.keys(nodes);
+  const { firstHolder = 0 } = one;
+  for (let ordinal = 0; isRegion && ordinal < replicas; ordinal++) {
+    const node = nodes[keys[(ordinal + firstHolder) % keys.length]!]!;
+    node.replicas = [...(node.replicas ?? []), ordinal];
   }
   return {
     cloud,

@@ -4,6 +4,7 @@ import { assertTopology, checkTopology } from "../../plan/check";
 import { type Cidr, overlaps, parseCidr, renderCidr } from "../../plan/cidr";
 import { planFleet } from "../../plan/plan";
 import type { Topology } from "../../plan/types";
+import { topologyWith } from "./fixtures";
 import { draw, fleetOf } from "./generatedFleet";
 
 const KINDS = ["podCidr", "serviceCidr", "nodeCidr"] as const;
@@ -16,14 +17,13 @@ const draws = fc.oneof(
 );
 const replicas = fc.integer({ min: 3, max: 9 });
 const fleet = fc
-  .tuple(draws, replicas, fc.constantFrom("libreswan", "wireguard", "vxlan"))
+  .tuple(draws, replicas, fc.constantFrom("libreswan" as const, "wireguard" as const, "vxlan" as const))
   .map(([clusters, count, cableDriver]) => {
-    const { database, submariner, ...topology } = fleetOf(clusters);
-    return {
-      ...topology,
+    const { database, submariner } = topologyWith();
+    return fleetOf(clusters, {
       database: { ...database, replicas: count, storageGib: 1 },
       submariner: { ...submariner, cableDriver },
-    };
+    });
   });
 
 interface Placed {
@@ -61,7 +61,10 @@ describe("any valid topology of up to 200 clusters", () => {
           const gateways = region.nodes.filter(({ gateway }) => gateway);
           expect(gateways.length).toBeGreaterThan(0);
           expect(gateways.every(({ staticAddress }) => staticAddress)).toBe(true);
-          expect(region.nodes.flatMap((node) => node.replicas)).toHaveLength(topology.database.replicas);
+          const { nodes } = topology.clusters[region.name]!;
+          const held = region.nodes.flatMap((node) => node.replicas).sort((one, other) => one - other);
+          expect(held).toEqual([...Array(topology.database.replicas).keys()]);
+          for (const node of region.nodes) expect(node.replicas).toEqual(nodes[node.key]!.replicas ?? []);
           expect(region.peers).toHaveLength(regions.length - 1);
         }
       }),

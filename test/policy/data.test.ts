@@ -29,7 +29,9 @@ describe("stateful resources protected", () => {
   const namespace = resource("kubernetes:core/v1:Namespace", { metadata: { name: "cockroachdb" } });
   const holder = resource("aws:ec2/instance:Instance", {}, { name: "oregon-worker-1" });
 
-  test.each([namespace, holder])("finds data without protection on live clouds", (subject) => {
+  const volume = resource("kubernetes:core/v1:PersistentVolume", { metadata: { name: "cockroachdb-0" } });
+
+  test.each([namespace, volume, holder])("finds data without protection on live clouds", (subject) => {
     expect(findingsOf(protectedData, subject)).toHaveLength(1);
     expect(findingsOf(protectedData, { ...subject, isProtected: true })).toEqual([]);
     expect(findingsOf(protectedData, subject, fleetOf("oregon", REHEARSED))).toEqual([]);

@@ -151,6 +151,24 @@ describe("a region's stack", () => {
     ]);
   });
 
+  test("keeps everything inside the cluster as it is when a worker is added, and gives it nothing but the node's own patch", async () => {
+    const more = planWith({ clusters: { oregon: { nodes: { "worker-2": { role: "worker" } } } } });
+    const inside = async (fleet: typeof plan) => {
+      const { seen } = await runStack(fleet, "oregon");
+      const objects = seen.filter(({ type }) => type.startsWith("kubernetes:"));
+      return new Map(objects.map(({ type, name, inputs }) => [`${type} ${name}`, opened(inputs)]));
+    };
+    const [before, after] = [await inside(plan), await inside(more)];
+    const names = [...before.keys()];
+    expect(
+      names.filter((name) => /StatefulSet|PersistentVolume|DaemonSet|NodePatch/.test(name)).length,
+    ).toBeGreaterThan(6);
+    for (const name of names) expect([name, after.get(name)]).toEqual([name, before.get(name)]);
+    expect([...after.keys()].filter((name) => !before.has(name))).toEqual([
+      "kubernetes:core/v1:NodePatch submariner-node-worker-2",
+    ]);
+  });
+
   test("gives flannel the cluster's range and the address the kubelet uses", async () => {
     const { seen } = await runStack(plan, "tokyo");
     const flannel = seen.filter(({ name }) => name.startsWith("flannel-")).map(({ inputs }) => opened(inputs));
