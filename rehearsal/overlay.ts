@@ -34,8 +34,10 @@ export function planOverlay(choices: OverlayChoices): Record<string, unknown> {
     database: { image: choices.databaseImage, standIn: choices.databaseStandIn },
     // a change under review may take either out of the fleet
     adjust: {
-      // With three machines each holds one replica: only then is a worker drained before it is upgraded
-      ...(choices.stage && { oregon: { nodes: { "worker-2": { role: "worker" } } } }),
+      // One replica a machine: only then is a worker drained before it is upgraded
+      ...(choices.stage && {
+        oregon: { nodes: { "worker-1": { replicas: [0] }, "worker-2": { role: "worker", replicas: [2] } } },
+      }),
       ashburn: { account: "ocid1.compartment.oc1..emulated" },
       tokyo: {
         cloud: "equinix-metal",

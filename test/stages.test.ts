@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { loadTopology, PROJECT_FOLDER } from "../harness/topology";
+import { loadTopology, planFleet, PROJECT_FOLDER } from "../harness/topology";
 import { checkUpgrade, type LivingVersions } from "../plan/checkUpgrade";
 import type { Topology } from "../plan/types";
 import { writeOverlay } from "../rehearsal/overlay";
@@ -55,6 +55,11 @@ describe("the steps of the rehearsal of upgrades", () => {
       expect(checkUpgrade([livingAt(to)], topologyAt(from))).not.toEqual([]);
     },
   );
+
+  test("lay one replica on each machine of the primary region, so that its workers are drained", () => {
+    const { clusters } = planFleet(topologyAt(STAGES[0]));
+    expect(clusters.oregon?.nodes.map(({ replicas }) => replicas.length)).toEqual([1, 1, 1]);
+  });
 
   test("say that Submariner's programs stay the same and that the database is a stand-in", () => {
     for (const stage of STAGES) expect(renderStage(stage).join("\n")).toMatch(/the same programs.*\n.*\(stand-in\)/);

@@ -7,7 +7,7 @@ import { planWith } from "../plan/fixtures";
 
 const OLD = "v1.36.3";
 const NEW = "v1.37.2";
-const workers = { "worker-1": { role: "worker" }, "worker-2": { role: "worker" } };
+const workers = { "worker-1": { role: "worker", replicas: [0] }, "worker-2": { role: "worker", replicas: [2] } };
 const plan = planWith({
   kubernetes: { version: NEW },
   clusters: { oregon: { nodes: { server: { role: "server", gateway: true }, ...workers } } },
