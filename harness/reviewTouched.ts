@@ -32,7 +32,7 @@ const FILES_NAMED = 3;
 const STACK_FILE = /^Pulumi\.([^/]+)\.ya?ml$/;
 const ADAPTER = /^components\/clouds\/([a-z]+(?:[A-Z][a-z]+)?)([A-Z]\w*)?\.ts$/;
 /** What the other clusters build on: their routes, firewalls, names and join lists are made of it. */
-const FLEET_WIDE = ["role", "primary", "podCidr", "serviceCidr", "nodeCidr", "suffix"];
+const FLEET_WIDE = ["role", "primary", "podCidr", "serviceCidr", "dnsAddress", "nodeCidr", "suffix"];
 
 /** The stacks a change touches: its stack files' own, those on the clouds whose adapters changed, else all of them. */
 export function planTouched(files: ChangedFile[], members: Member[]): Touched {

@@ -4,6 +4,7 @@ import { checkBoot } from "./checkBoot";
 import { checkClouds } from "./checkClouds";
 import { checkClusters, checkCounts } from "./checkClusters";
 import { checkDatabase } from "./checkDatabase";
+import { checkExisting } from "./checkExisting";
 import { checkFleet } from "./checkFleet";
 import { UserError } from "./errors";
 import { isAcceptable, type RuleFinding } from "./rules";
@@ -90,6 +91,7 @@ function checkValues(
     ...(incomplete ? [] : checkCounts(clusters)),
     ...checkClusters(clusters),
     ...checkClouds(clusters, fleet?.world ?? ""),
+    ...checkExisting(clusters, fleet?.world ?? ""),
     ...(fleet ? checkDatabase(fleet, clusters, incomplete) : []),
     ...(fleet ? checkAdmins(fleet) : []),
     ...checkAddresses(clusters, fleet?.submariner.cableDriver),

@@ -1,5 +1,15 @@
 /** Rules on the fleet's address ranges. */
-import { type Cidr, cidrAround, cidrSize, contains, overlappingPairs, overlaps, parseCidr, renderCidr } from "./cidr";
+import {
+  type Cidr,
+  cidrAround,
+  cidrSize,
+  contains,
+  overlappingPairs,
+  overlaps,
+  parseAddress,
+  parseCidr,
+  renderCidr,
+} from "./cidr";
 import { CLOUD_FACTS, isCloud } from "./clouds";
 import { ASSIGNED_RANGES, RESERVED_RANGES } from "./networks";
 import { breaks, type RuleFinding, type RuleId } from "./rules";
@@ -41,6 +51,13 @@ const SHARED = block("100.64.0.0/10");
 const DOCKER = block("172.17.0.0/16");
 /** What a client on the internet never comes from. */
 const NEVER_PUBLIC = [...PRIVATE, SHARED, ...["127.0.0.0/8", "169.254.0.0/16", "198.18.0.0/15"].map(block)];
+
+/** Whether somebody on the internet may have the address. */
+export function isPublicAddress(text: string): boolean {
+  const address = parseAddress(text);
+  if (address === undefined) return false;
+  return ![...FORBIDDEN.map(({ range }) => range), ...NEVER_PUBLIC].some((range) => contains(range, address));
+}
 
 const ADMIN_LIMIT = 40;
 const WIDEST_ADMIN_PREFIX = 8;

@@ -6,7 +6,7 @@ import { nodeRules } from "./firewall";
 import { planFleet } from "./plan";
 import { breaks, type RuleFinding } from "./rules";
 import { isReplicated } from "./servers";
-import type { ClusterPlan, Topology } from "./types";
+import { type ClusterPlan, EXISTING, type Topology } from "./types";
 
 /** At least as long as what the program makes: PEM of a P-256 certificate with its names, and of such a key. */
 const CERTIFICATE = "x".repeat(1_100);
@@ -28,7 +28,8 @@ const TOGETHER: ServerGroup = {
 
 /** @param topology one without errors: others cannot be planned. */
 export function checkBoot(topology: Topology): RuleFinding[] {
-  const clusters = Object.values(planFleet(topology).clusters);
+  // What is there already boots by no script of ours.
+  const clusters = Object.values(planFleet(topology).clusters).filter(({ cloud }) => cloud !== EXISTING);
   const { version } = topology.kubernetes;
   // Hundreds of scripts would take as long as all other rules together: mostly two longer than all of them fit already.
   const suspects = [true, false].flatMap((hostFirewall) => {

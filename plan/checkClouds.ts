@@ -1,5 +1,5 @@
 /** Rules on what a cluster asks of its cloud: account, place, sizes, zones, quotas. */
-import { CLOUD_FACTS, isCloud } from "./clouds";
+import { ADAPTER_NAMES, CLOUD_FACTS, isCloud } from "./clouds";
 import { ACCOUNTS, ADDRESS_QUOTA, ZONES } from "./networks";
 import { breaks, type RuleFinding } from "./rules";
 import { REPLICATED_SERVERS } from "./servers";
@@ -7,7 +7,7 @@ import type { ClusterShape } from "./shape";
 import { findNearest } from "./nearest";
 import { TABLE_DATE } from "./prices";
 import { defaultSize, findPlace, findSize, knownPlaces, knownSizes } from "./sizes";
-import { CLOUDS, type CloudName } from "./types";
+import { CLOUDS, type CloudName, EXISTING } from "./types";
 
 /** What kubeadm's preflight insists on. */
 const SERVER_CPUS = 2;
@@ -19,10 +19,11 @@ export function checkClouds(clusters: Record<string, ClusterShape>, world: strin
   const findings = Object.entries(clusters).flatMap(([name, cluster]) => {
     const { cloud } = cluster;
     if (isCloud(cloud)) return checkCloud(name, { ...cluster, cloud }, world);
+    if (cloud === EXISTING) return [];
     const place = `clusters.${name}.cloud`;
-    const near = findNearest(cloud, CLOUDS);
+    const near = findNearest(cloud, ADAPTER_NAMES);
     const remedy = near ? `choose one of these; is ${near} meant?` : "choose one of these";
-    return [breaks("cloud-unknown", place, cloud || "empty", CLOUDS.join(", "), remedy)];
+    return [breaks("cloud-unknown", place, cloud || "empty", ADAPTER_NAMES.join(", "), remedy)];
   });
   return [...findings, ...checkQuotas(clusters)];
 }

@@ -5,6 +5,7 @@ import { FIREWALL_LABELS, REFUSED_IN_NAMES } from "./networks";
 import { breaks, type RuleFinding } from "./rules";
 import { REPLICATED_SERVERS } from "./servers";
 import type { ClusterShape } from "./shape";
+import { EXISTING } from "./types";
 
 const LABEL = /^[a-z]([a-z0-9-]*[a-z0-9])?$/;
 const CLUSTER_NAME_LENGTH = 20;
@@ -67,7 +68,7 @@ function checkCharacters(place: string, name: string, cloud: string, remedy: str
   return [breaks("name-characters", place, name, `a name without ${refused.what} (${cloud})`, remedy)];
 }
 
-function checkRoles(name: string, { role, primary, nodes }: ClusterShape): RuleFinding[] {
+function checkRoles(name: string, { cloud, role, primary, nodes }: ClusterShape): RuleFinding[] {
   const at = `clusters.${name}`;
   const findings: RuleFinding[] = [];
   if (!["broker", "region"].includes(role)) {
@@ -78,7 +79,7 @@ function checkRoles(name: string, { role, primary, nodes }: ClusterShape): RuleF
   }
   const all = Object.values(nodes);
   const servers = all.filter((node) => node.role === "server").length;
-  if (![1, REPLICATED_SERVERS].includes(servers)) {
+  if (![1, REPLICATED_SERVERS].includes(servers) && cloud !== EXISTING) {
     const remedy = "make one node the server, or three, and the others workers";
     const allowed = `one node with role: server, or ${REPLICATED_SERVERS}`;
     findings.push(breaks("server-count", `${at}.nodes`, `${servers} servers`, allowed, remedy));
@@ -100,7 +101,7 @@ function checkNodes(name: string, { role, cloud, nodes }: ClusterShape): RuleFin
     if (!LABEL.test(key)) {
       const allowed = "a DNS label of small letters, digits and hyphens that begins with a letter";
       findings.push(breaks("node-key", place, key || "empty", allowed, "rename the node"));
-    } else if (whole.length > NODE_NAME_LENGTH) {
+    } else if (whole.length > NODE_NAME_LENGTH && cloud !== EXISTING) {
       const allowed = `at most ${NODE_NAME_LENGTH} characters with the cluster's name`;
       findings.push(breaks("node-name-length", place, whole, allowed, "choose shorter names"));
     } else {
@@ -119,8 +120,12 @@ function checkNodes(name: string, { role, cloud, nodes }: ClusterShape): RuleFin
 
 /** `a-b` with node `c` and `a` with node `b-c` would be one machine. */
 function checkUniqueness(clusters: Clusters): RuleFinding[] {
-  const places = Object.entries(clusters).flatMap(([name, { nodes }]) =>
-    Object.keys(nodes).map((key) => ({ name: `${name}-${key}`, place: `clusters.${name}.nodes.${key}` })),
+  const places = Object.entries(clusters).flatMap(([name, { cloud, nodes }]) =>
+    // Nodes of an existing cluster keep their own names.
+    Object.keys(cloud === EXISTING ? {} : nodes).map((key) => ({
+      name: `${name}-${key}`,
+      place: `clusters.${name}.nodes.${key}`,
+    })),
   );
   return duplicates(places).map(([name, first, second]) =>
     breaks("node-name-unique", `${first} and ${second}`, name, "names that differ", "rename one of the nodes"),

@@ -1,6 +1,10 @@
 /** What the plan must know of each cloud before asking it. */
-import { CLOUDS, type CloudName } from "./types";
+import { type AdapterName, CLOUDS, type CloudName, EXISTING } from "./types";
 
+/** Every word that `cloud` may be. */
+export const ADAPTER_NAMES: readonly AdapterName[] = [...CLOUDS, EXISTING];
+
+/** Whether the program makes machines there. */
 export const isCloud = (name: string): name is CloudName => (CLOUDS as readonly string[]).includes(name);
 
 export interface CloudFacts {
@@ -26,7 +30,7 @@ export interface CloudFacts {
   ended?: { on: string; remedy: string };
 }
 
-export const CLOUD_FACTS: Record<CloudName, CloudFacts> = {
+export const CLOUD_FACTS: Record<AdapterName, CloudFacts> = {
   aws: {
     label: "AWS",
     addressBeforeBoot: true,
@@ -56,5 +60,13 @@ export const CLOUD_FACTS: Record<CloudName, CloudFacts> = {
     hostFirewall: true,
     reservedAddresses: 3,
     ended: { on: "2026-06-30", remedy: "choose another cloud for it, e.g. cloud: linode, place: jp-tyo-3" },
+  },
+  // Whatever it runs on: addresses and zones are facts there, and the firewall is somebody else's.
+  existing: {
+    label: "an existing cluster",
+    addressBeforeBoot: true,
+    zones: "none",
+    hostFirewall: false,
+    reservedAddresses: 0,
   },
 };

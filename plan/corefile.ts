@@ -30,10 +30,40 @@ export function renderCorefile(cluster: Pick<ClusterPlan, "suffix" | "peers">, u
     "reload",
     "loadbalance",
   ]);
-  // No cache: a peer's pod that was missing a moment ago must be found as soon as it is there.
-  const peers = cluster.peers.map((peer) => block(`${peer.suffix}:53`, ["errors", `forward . ${peer.dnsAddress}`]));
-  return [own, ...peers].join("");
+  return [own, ...peerBlocks(cluster.peers, 53)].join("");
 }
+
+/**
+ * The fleet's resolver in an existing cluster: the fleet's zone of that cluster, the peers' zones, and for everything
+ * else whoever the cluster's own DNS is (the pod's resolv.conf names it).
+ */
+export function renderResolverCorefile(cluster: Pick<ClusterPlan, "suffix" | "peers">, port: number): string {
+  const own = block(`.:${port}`, [
+    "errors",
+    "health {",
+    "   lameduck 5s",
+    "}",
+    "ready",
+    `kubernetes ${cluster.suffix} {`,
+    "   pods insecure",
+    "   ttl 30",
+    "}",
+    "forward . /etc/resolv.conf {",
+    "   max_concurrent 1000",
+    "}",
+    "cache 30 {",
+    `   disable success ${cluster.suffix}`,
+    `   disable denial ${cluster.suffix}`,
+    "}",
+    "reload",
+    "loadbalance",
+  ]);
+  return [own, ...peerBlocks(cluster.peers, port)].join("");
+}
+
+// No cache: a peer's pod that was missing a moment ago must be found as soon as it is there.
+const peerBlocks = (peers: ClusterPlan["peers"], port: number): string[] =>
+  peers.map((peer) => block(`${peer.suffix}:${port}`, ["errors", `forward . ${peer.dnsAddress}`]));
 
 const block = (head: string, lines: string[]): string =>
   [`${head} {`, ...lines.map((line) => `    ${line}`), "}", ""].join("\n");

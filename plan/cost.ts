@@ -4,7 +4,15 @@ import { isChecked, PRICES, type CloudPrices, type Place, type Provenance, type 
 import { renderNearest } from "./nearest";
 import { findPlace, findSize, knownPlaces, knownSizes } from "./sizes";
 import { isReplicated } from "./servers";
-import type { CloudName, ClusterPlan, Finding, NodePlan, Plan } from "./types";
+import {
+  type AdapterName,
+  type CloudName,
+  type ClusterPlan,
+  EXISTING,
+  type Finding,
+  type NodePlan,
+  type Plan,
+} from "./types";
 
 /** A month, as clouds count it that list prices by the hour. */
 export const HOURS_PER_MONTH = 730;
@@ -33,8 +41,8 @@ export interface CostLine {
 
 export interface StackCost {
   name: string;
-  /** Where it is priced: where it lies, unless `instead` says otherwise. */
-  cloud: CloudName;
+  /** Where it is priced: where it lies, unless `instead` says otherwise. An existing cluster is not priced: it is not ours. */
+  cloud: AdapterName;
   place: string;
   /** Set when the stack lies in a cloud that has ended and is priced in another one. */
   insteadOf?: { cloud: CloudName; place: string; endedOn: string };
@@ -97,7 +105,7 @@ export function sumUsd(amounts: number[]): number {
 /** A cluster with the tables it is priced by. */
 interface Site {
   cluster: ClusterPlan;
-  cloud: CloudName;
+  cloud: AdapterName;
   place: string;
   insteadOf?: StackCost["insteadOf"];
   prices?: CloudPrices;
@@ -108,8 +116,10 @@ interface Site {
 
 function locate(cluster: ClusterPlan, world: Plan["topology"]["world"]): Site {
   const { cloud, place, name } = cluster;
-  const own = PRICES[cloud];
   const findings: Finding[] = [];
+  // Whoever put it up pays for it, with or without the fleet.
+  if (cloud === EXISTING) return { cluster, cloud, place, sizes: new Map(), findings };
+  const own = PRICES[cloud];
   const find = (field: string, value: string, allowed: string, remedy: string): void =>
     void findings.push({ place: `clusters.${name}.${field}`, value, allowed, remedy });
   const site = (
@@ -176,9 +186,10 @@ const isPriced = ({ usdPerHour, usdPerMonth }: Size): boolean => usdPerHour !== 
 const sentGb = (site: Site, egressGbPerPair: number): number => site.cluster.peers.length * egressGbPerPair;
 
 /** Which part of its traffic each cloud bills: what is free is an account's, and the fleet has one account a cloud. */
-function billableShares(sites: Site[], egressGbPerPair: number): Map<CloudName, number> {
-  const shares = new Map<CloudName, number>();
+function billableShares(sites: Site[], egressGbPerPair: number): Map<AdapterName, number> {
+  const shares = new Map<AdapterName, number>();
   for (const cloud of new Set(sites.map((site) => site.cloud))) {
+    if (cloud === EXISTING) continue;
     const there = sites.filter((site) => site.cloud === cloud);
     const sent = there.reduce((sum, site) => sum + sentGb(site, egressGbPerPair), 0);
     const included = there.flatMap(({ sizes }) => [...sizes.values()].map((size) => size?.includedGb ?? 0));

@@ -19,6 +19,8 @@ export interface FirewallInput {
   cablePort?: number;
   /** Private addresses of several servers; none where there is one. */
   serverAddresses?: string[];
+  /** Of a cluster that is not ours only what the fleet adds: its own openings are its owner's. */
+  existing?: boolean;
 }
 
 export function planFirewall({
@@ -27,6 +29,7 @@ export function planFirewall({
   adminCidrs,
   cablePort = DEFAULT_CABLE_PORT,
   serverAddresses = [],
+  existing = false,
 }: FirewallInput): PortRule[] {
   const inside = (name: string, protocol: "tcp" | "udp", port: number, why: string): PortRule => ({
     name,
@@ -85,7 +88,7 @@ export function planFirewall({
   ];
   if (role === "broker") return common;
   return [
-    ...common,
+    ...(existing ? [ping] : common),
     inside("mesh-inside", "udp", 4800, "Submariner: from any node to its cluster's gateway (VXLAN)"),
     cable("cable", cablePort, "tunnels between the gateways"),
     cable("nat-discovery", NAT_DISCOVERY_PORT, "Submariner NAT discovery between the gateways"),

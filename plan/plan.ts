@@ -1,10 +1,19 @@
 /** Topology → everything that can be known before any cloud is asked. Pure. */
 import { addressAt } from "./cidr";
+import { planExistingNodes, resolverAddress } from "./existing";
 import { planFirewall } from "./firewall";
 import { spreadReplicas } from "./replicas";
 import { planServerAddresses, planSubnets } from "./servers";
 import { defaultSize } from "./sizes";
-import type { ClusterPlan, ClusterSpec, NodePlan, PeerPlan, Plan, Topology } from "./types";
+import {
+  type ClusterPlan,
+  type ClusterSpec,
+  EXISTING,
+  type NodePlan,
+  type PeerPlan,
+  type Plan,
+  type Topology,
+} from "./types";
 
 /** Offset of CoreDNS in a service CIDR: kubeadm always gives it the tenth address. */
 const DNS_OFFSET = 10;
@@ -34,11 +43,14 @@ function planPeer(topology: Topology, name: string, spec: ClusterSpec): PeerPlan
   return {
     name,
     suffix: suffixOf(topology, name),
-    dnsAddress: addressAt(spec.serviceCidr, DNS_OFFSET),
+    dnsAddress: dnsAddressOf(spec),
     podCidr: spec.podCidr,
     serviceCidr: spec.serviceCidr,
   };
 }
+
+const dnsAddressOf = (spec: ClusterSpec): string =>
+  spec.cloud === EXISTING ? resolverAddress(spec) : addressAt(spec.serviceCidr, DNS_OFFSET);
 
 function planCluster(topology: Topology, name: string, spec: ClusterSpec, peers: PeerPlan[]): ClusterPlan {
   const suffix = suffixOf(topology, name);
@@ -52,12 +64,16 @@ function planCluster(topology: Topology, name: string, spec: ClusterSpec, peers:
     owner: topology.owner,
     suffix,
     apiName: `api.${suffix}`,
-    dnsAddress: addressAt(spec.serviceCidr, DNS_OFFSET),
+    dnsAddress: dnsAddressOf(spec),
     podCidr: spec.podCidr,
     serviceCidr: spec.serviceCidr,
     nodeCidr: spec.nodeCidr,
     subnets: planSubnets(spec),
-    nodes: planNodes(name, spec, spec.role === "region" ? topology.database.replicas : 0),
+    storageClass: spec.storageClass,
+    nodes:
+      spec.cloud === EXISTING
+        ? planExistingNodes(spec)
+        : planNodes(name, spec, spec.role === "region" ? topology.database.replicas : 0),
     peers: spec.role === "region" ? peers.filter((peer) => peer.name !== name) : [],
     firewall: planFirewall({
       role: spec.role,
@@ -65,6 +81,7 @@ function planCluster(topology: Topology, name: string, spec: ClusterSpec, peers:
       adminCidrs: topology.adminCidrs,
       cablePort: topology.submariner.cablePort,
       serverAddresses: [...planServerAddresses(spec).values()].sort(),
+      existing: spec.cloud === EXISTING,
     }),
   };
 }

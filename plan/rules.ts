@@ -118,6 +118,18 @@ export const RULES = {
 
   "boot-script": error("A machine's boot script fits into 16 KiB, the smallest user data of any cloud."),
 
+  // existing clusters
+  "existing-broker": error("An existing cluster is a region, not the broker."),
+  "existing-field": error("What belongs to machines of ours stands in no existing cluster, and the other way round."),
+  "existing-role": error("Every node of an existing cluster is a worker: its control plane is somebody else's."),
+  "existing-node-name": error("A living node's name is a DNS name, and is said once in its cluster."),
+  "existing-place": error("The place of an existing cluster can stand in the database's locality."),
+  "public-address-missing": error("Every gateway of an existing cluster states its public address."),
+  "public-address-form": error("The public address of a gateway is an IPv4 address, on clouds a public one."),
+  "public-address-unique": error("No two gateways have the same public address."),
+  "storage-class-missing": error("An existing cluster names the storage class of the database's volumes."),
+  "dns-address": error("`dnsAddress` is an address of the service range that Kubernetes does not keep for itself."),
+
   // database
   "database-image": error("`database.image` is an image with its tag or digest."),
   "database-latest": error("The tag of the database is not a moving one: replicas would differ."),

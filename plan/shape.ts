@@ -8,6 +8,8 @@ const node = z.strictObject({
   size: z.string().optional(),
   zone: z.string().optional(),
   replicas: z.array(z.number()).optional(),
+  name: z.string().optional(),
+  publicAddress: z.string().optional(),
 });
 
 export const clusterShape = z.strictObject({
@@ -20,6 +22,8 @@ export const clusterShape = z.strictObject({
   serviceCidr: z.string(),
   nodeCidr: z.string(),
   nodes: z.record(z.string(), node),
+  storageClass: z.string().optional(),
+  dnsAddress: z.string().optional(),
 });
 
 export const fleetShape = z.strictObject({

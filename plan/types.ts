@@ -1,7 +1,13 @@
 /** The data of the whole fleet, as written in stacks/topology.ts and overridden per stack, and what follows from it. */
 
 export const CLOUDS = ["aws", "oci", "vultr", "equinix-metal", "civo", "linode"] as const;
+/** A cloud in which machines are made. */
 export type CloudName = (typeof CLOUDS)[number];
+
+/** A cluster that somebody else has put up: joined by its kubeconfig, and left as it was found. */
+export const EXISTING = "existing";
+/** Whatever fulfils the contract of components/cloud.ts. */
+export type AdapterName = CloudName | typeof EXISTING;
 
 /** A machine of a cluster. The key in `nodes` is its name inside the cluster; never its position. */
 export interface NodeSpec {
@@ -17,11 +23,15 @@ export interface NodeSpec {
    * several, every ordinal stands on exactly one: a volume stays on its machine, and nothing else says which.
    */
   replicas?: number[];
+  /** Of an existing cluster: the living node's own name, where it is not the key. */
+  name?: string;
+  /** Of an existing cluster's gateway: the IPv4 address at which the peers reach it. */
+  publicAddress?: string;
 }
 
 export interface ClusterSpec {
-  cloud: CloudName;
-  /** Region, location or metro in the cloud's own words. */
+  cloud: AdapterName;
+  /** Region, location or metro in the cloud's own words; of an existing cluster any word, which stands in the locality. */
   place: string;
   role: "broker" | "region";
   /** The one region that initialises the database. */
@@ -33,6 +43,10 @@ export interface ClusterSpec {
   serviceCidr: string;
   nodeCidr: string;
   nodes: Record<string, NodeSpec>;
+  /** Of an existing cluster: its storage class for the database's volumes. */
+  storageClass?: string;
+  /** Of an existing cluster: a free address of its service range for the fleet's resolver; default the twelfth. */
+  dnsAddress?: string;
 }
 
 export interface Topology {
@@ -119,11 +133,13 @@ export interface SubnetPlan {
 }
 
 export interface NodePlan {
-  /** Globally unique machine and Kubernetes node name: `<cluster>-<key>`. */
+  /** Machine and Kubernetes node name: `<cluster>-<key>`, unique in the fleet; in an existing cluster the living node's. */
   name: string;
   key: string;
   role: "server" | "worker";
   gateway: boolean;
+  /** Of an existing cluster's gateway, as stated. */
+  publicAddress?: string;
   /** Public address that outlives the machine: gateways (peers dial it) and a single server (kubeconfigs name it). */
   staticAddress: boolean;
   /** Instance size: the node's own or its cloud's default; empty where the machines are not ours to make. */
@@ -138,7 +154,7 @@ export interface NodePlan {
 export interface PeerPlan {
   name: string;
   suffix: string;
-  /** Address of the peer's CoreDNS service: the tenth of its service CIDR. */
+  /** Address of the peer's CoreDNS service: the tenth of its service CIDR, or the stated one of an existing cluster. */
   dnsAddress: string;
   podCidr: string;
   serviceCidr: string;
@@ -146,7 +162,7 @@ export interface PeerPlan {
 
 export interface ClusterPlan {
   name: string;
-  cloud: CloudName;
+  cloud: AdapterName;
   place: string;
   role: "broker" | "region";
   primary: boolean;
@@ -163,6 +179,8 @@ export interface ClusterPlan {
   nodeCidr: string;
   /** The parts of `nodeCidr`; at least one. */
   subnets: SubnetPlan[];
+  /** Of an existing cluster; elsewhere the program makes its own. */
+  storageClass?: string;
   /** Servers first. */
   nodes: NodePlan[];
   /** The other region clusters (empty for the broker). */

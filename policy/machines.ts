@@ -1,5 +1,5 @@
 /** Machines and their disks: encryption, metadata service, tags. */
-import type { CloudName, ClusterPlan, Finding } from "../plan/types";
+import type { AdapterName, ClusterPlan, Finding } from "../plan/types";
 import { at, listAt, numberAt, type Properties, textsAt, UNKNOWN } from "./properties";
 import type { ResourceRule, Settings, StackRule } from "./rule";
 
@@ -45,7 +45,7 @@ export const encryptedDisks: ResourceRule = {
 };
 
 /** Clouds whose packages know no setting for it; what their hardware does is theirs to say. */
-const WITHOUT_SETTING: Partial<Record<CloudName, string>> = {
+const WITHOUT_SETTING: Partial<Record<AdapterName, string>> = {
   vultr: "vultr:index/instance:Instance",
   civo: "civo:index/instance:Instance",
   "equinix-metal": "equinix-metal:index/device:Device",

@@ -165,7 +165,7 @@ export function scratchProgram(plan: Plan, told: Map<string, Told>, edition: Edi
   return () => {
     const outputs: Record<string, unknown> = {};
     for (const cluster of plan.regions) {
-      const { machineType, withImage } = ADAPTERS[cluster.cloud];
+      const { machineType, withImage } = ADAPTERS[cluster.cloud as CloudName];
       const changeImage: pulumi.ResourceTransformation = ({ type, props, opts }) =>
         type === machineType ? { props: withImage(props), opts } : undefined;
       const parent = new pulumi.ComponentResource(

@@ -50,7 +50,7 @@ describe("a bad topology", () => {
     expect(message).toContain("5 things are wrong");
     expect(message).toContain("database.replicas: 2; allowed: 3 to 9 a region");
     expect(message).toContain(
-      "clusters.london.cloud: cirrus; allowed: aws, oci, vultr, equinix-metal, civo, linode. Do: choose",
+      "clusters.london.cloud: cirrus; allowed: aws, oci, vultr, equinix-metal, civo, linode, existing. Do: choose",
     );
     expect(message).toContain("clusters.london.nodes: no gateway");
     expect(message).toContain(

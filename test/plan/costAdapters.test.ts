@@ -53,7 +53,8 @@ describe.each([
   ["tokyo", live],
   ["tokyo", metal],
 ] as const)("in %s", (stack, plan) => {
-  const { cloud, nodes } = plan.clusters[stack]!;
+  const { nodes } = plan.clusters[stack]!;
+  const cloud = plan.clusters[stack]!.cloud as CloudName;
 
   test(`the size and disk that ${cloud}'s adapter orders are those of the price table`, async () => {
     const order = ORDERS[cloud]!;

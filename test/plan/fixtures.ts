@@ -29,3 +29,17 @@ export const replicatedRegion = () => ({
     "worker-1": { role: "worker", zone: "us-west-2a", replicas: [] },
   },
 });
+
+/** London as a K3s cluster of somebody else, with its defaults. */
+export const EXISTING_LONDON = {
+  cloud: "existing",
+  place: "civo-k3s",
+  podCidr: "10.42.0.0/16",
+  serviceCidr: "10.43.0.0/16",
+  storageClass: "civo-volume",
+  nodes: {
+    server: null,
+    "k3s-pool-1": { role: "worker", gateway: true, publicAddress: "74.220.20.1" },
+    "node-2": { role: "worker", name: "k3s-pool-2.internal" },
+  },
+};

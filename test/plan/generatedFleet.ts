@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { renderCidr } from "../../plan/cidr";
 import { CLOUD_FACTS } from "../../plan/clouds";
 import { knownPlaces } from "../../plan/sizes";
-import { CLOUDS, type CloudName, type ClusterSpec, type NodeSpec, type Topology } from "../../plan/types";
+import { CLOUDS, type CloudName, type ClusterSpec, EXISTING, type NodeSpec, type Topology } from "../../plan/types";
 import { topologyWith } from "./fixtures";
 
 /** Room for nine replicas beside a control plane. */
@@ -33,6 +33,8 @@ export interface Draw {
   gatewayOnWorker: boolean;
   /** Which node holds the first replica; the others follow in order of the nodes. Default: the first. */
   firstHolder?: number;
+  /** Somebody else's cluster; never the broker. */
+  existing: boolean;
 }
 
 export const draw: fc.Arbitrary<Draw> = fc.record({
@@ -48,6 +50,7 @@ export const draw: fc.Arbitrary<Draw> = fc.record({
   workers: fc.nat(4),
   gatewayOnWorker: fc.boolean(),
   firstHolder: fc.nat(),
+  existing: fc.nat(4).map((number) => number === 0),
 });
 
 /** One broker, one primary, all ranges disjoint; every draw becomes a cluster. */
@@ -63,7 +66,11 @@ export function fleetOf(draws: Draw[], over: Partial<Topology> = {}): Topology {
   const base = { ...topologyWith(), ...over };
   for (const [index, one] of draws.entries()) {
     next += one.gap * 256;
-    clusters[`${one.word}-x${index}`] = clusterOf(one, index, one.prefixes.map(take), base.database.replicas);
+    const ranges = one.prefixes.map(take);
+    clusters[`${one.word}-x${index}`] =
+      one.existing && index > 0
+        ? existingOf(one, index, ranges)
+        : clusterOf(one, index, ranges, base.database.replicas);
   }
   return { ...base, clusters };
 }
@@ -103,5 +110,17 @@ function clusterOf(
     serviceCidr,
     nodeCidr,
     nodes,
+  };
+}
+
+function existingOf(one: Draw, index: number, [podCidr = "", serviceCidr = "", nodeCidr = ""]: string[]): ClusterSpec {
+  const gateway: NodeSpec = { role: "worker", gateway: true, publicAddress: `74.${index % 256}.${one.gap}.7` };
+  const others = Array.from({ length: one.workers }, (_, number): [string, NodeSpec] => [
+    `pool-${number}`,
+    { role: "worker", name: `ip-10-0-${number}.${one.word}.internal` },
+  ]);
+  return {
+    ...{ cloud: EXISTING, place: one.word, role: "region", primary: index === 1, storageClass: "theirs" },
+    ...{ podCidr, serviceCidr, nodeCidr, nodes: { "gateway-0": gateway, ...Object.fromEntries(others) } },
   };
 }
