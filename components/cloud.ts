@@ -3,7 +3,7 @@ import * as zlib from "node:zlib";
 import * as pulumi from "@pulumi/pulumi";
 import { CLOUD_FACTS } from "../plan/clouds";
 import { type FirewallProfile, firewallProfiles, profileName } from "../plan/firewall";
-import type { CloudName, ClusterPlan, NodePlan } from "../plan/types";
+import type { AdapterName, ClusterPlan, NodePlan } from "../plan/types";
 
 /** What may be known of the fleet when a machine's boot script is written. */
 export interface KnownAddresses {
@@ -23,9 +23,10 @@ export interface CloudArgs {
 
 export interface Machine {
   node: NodePlan;
-  /** What is gone when the machine is gone. */
-  resource: pulumi.CustomResource;
-  privateAddress: pulumi.Output<string>;
+  /** What is gone when the machine is gone; undefined where the machine is not ours, and stays. */
+  resource?: pulumi.CustomResource;
+  /** Unknown where the machine is not ours: nobody needs it there. */
+  privateAddress?: pulumi.Output<string>;
   /** Static for nodes with `staticAddress`, otherwise for egress only. */
   publicAddress: pulumi.Output<string>;
 }
@@ -53,7 +54,7 @@ export interface OpenBalancer<Server> extends Balancer {
 export type CreateCloud = (args: CloudArgs, parent: pulumi.Resource) => CloudCluster;
 
 /** The adapter of a cloud; only the chosen cloud's SDK is loaded. */
-export function cloudAdapter(name: CloudName): CreateCloud {
+export function cloudAdapter(name: AdapterName): CreateCloud {
   // `require`, not `import`: five SDKs nobody uses would add a tenth to every preview's CPU.
   /* eslint-disable @typescript-eslint/no-require-imports */
   switch (name) {
@@ -69,6 +70,8 @@ export function cloudAdapter(name: CloudName): CreateCloud {
       return (require("./clouds/linode") as typeof import("./clouds/linode")).createLinode;
     case "equinix-metal":
       return (require("./clouds/equinixMetal") as typeof import("./clouds/equinixMetal")).createEquinixMetal;
+    case "existing":
+      return (require("./clouds/existing") as typeof import("./clouds/existing")).createExisting;
     default:
       return name satisfies never;
   }
@@ -97,7 +100,7 @@ export function createMachines(
     const serverAddresses = servers.flatMap((server) => {
       // A worker waits for the servers' machines: else it could be given an address that is planned for one of them.
       if (node.role === "server" && server.privateAddress) return [pulumi.output(server.privateAddress)];
-      return machines.filter((made) => made.node === server).map(({ privateAddress }) => privateAddress);
+      return machines.filter((made) => made.node === server).flatMap(({ privateAddress }) => privateAddress ?? []);
     });
     machines.push(
       create(node, (publicAddress) => boot(node, { apiAddress: balancer ?? publicAddress, serverAddresses })),

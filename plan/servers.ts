@@ -1,7 +1,7 @@
 /** How several servers of one cluster lie in its network, so that each is found again where it was. */
 import { addressAt, cidrSize, parseCidr, renderCidr } from "./cidr";
 import { CLOUD_FACTS } from "./clouds";
-import type { CloudName, NodeSpec, SubnetPlan } from "./types";
+import type { AdapterName, NodeSpec, SubnetPlan } from "./types";
 
 /** etcd goes on while more than half of its members live: with two servers nothing could be lost that one can spare. */
 export const REPLICATED_SERVERS = 3;
@@ -11,7 +11,7 @@ export const isReplicated = ({ nodes }: { nodes: { role: string }[] }): boolean 
   nodes.filter(({ role }) => role === "server").length > 1;
 
 interface ClusterNetwork {
-  cloud: CloudName;
+  cloud: AdapterName;
   nodeCidr: string;
   nodes: Record<string, Pick<NodeSpec, "role" | "zone">>;
 }

@@ -1,7 +1,8 @@
 /** What every stack tells the outside. */
 import type * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../components/kubernetes/cluster";
-import type { ClusterPlan, Plan } from "../plan/types";
+import { renderOpenings } from "../plan/existing";
+import { type ClusterPlan, EXISTING, type Plan } from "../plan/types";
 
 export interface GatewayOutput {
   node: string;
@@ -25,5 +26,7 @@ export function clusterOutputs(plan: Plan, planned: ClusterPlan, cluster: Cluste
     nodeCidr,
     suffix,
     cableDriver: plan.topology.submariner.cableDriver,
+    // Of an existing cluster, whose firewall is not ours.
+    ...(planned.cloud === EXISTING && { openings: renderOpenings(planned) }),
   };
 }

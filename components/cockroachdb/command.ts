@@ -1,5 +1,5 @@
 /** The command lines of the database's containers: pure. The same flags serve the real image and the stand-in. */
-import type { ClusterPlan, Plan } from "../../plan/types";
+import { type ClusterPlan, EXISTING, type Plan } from "../../plan/types";
 import { HTTP_PORT, planJoinList, replicaAddress, serviceName, SQL_PORT } from "./names";
 
 export const BINARY = "/cockroach/cockroach";
@@ -42,8 +42,8 @@ export function planStartArguments(plan: Plan, cluster: ClusterPlan): string[] {
  * the cloud's word for the place: a database's regions must not change when a cluster moves to another cloud. The zone
  * is the machine: the smallest thing that fails as a whole, and a replica never leaves it, for its volume is there.
  */
-export const planLocality = (cluster: Pick<ClusterPlan, "cloud" | "name">): string =>
-  `cloud=${cluster.cloud},region=${cluster.name},zone=$(NODE_NAME)`;
+export const planLocality = ({ cloud, place, name }: Pick<ClusterPlan, "cloud" | "place" | "name">): string =>
+  `cloud=${cloud === EXISTING ? place : cloud},region=${name},zone=$(NODE_NAME)`;
 
 /**
  * Script of the init Job. `init` must be tried until the first replica answers, and a database that is initialised

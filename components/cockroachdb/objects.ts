@@ -2,7 +2,7 @@
 import type { types } from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { DATABASE } from "../../plan/names";
-import type { ClusterPlan, Plan, Topology } from "../../plan/types";
+import { type ClusterPlan, EXISTING, type Plan, type Topology } from "../../plan/types";
 import { BINARY, CERTIFICATE_FOLDER, planStartArguments, renderInitScript, STORE_FOLDER } from "./command";
 import { HTTP_PORT, INIT_JOB, NODE_SECRET, ROOT_SECRET, SQL_PORT } from "./names";
 
@@ -86,7 +86,7 @@ export function planStatefulSet(plan: Plan, cluster: ClusterPlan, certificate: p
         metadata: { name: DATABASE.claim },
         spec: {
           accessModes: ["ReadWriteOnce"],
-          storageClassName: DATABASE.storageClass,
+          storageClassName: cluster.storageClass ?? DATABASE.storageClass,
           resources: { requests: { storage: `${database.storageGib}Gi` } },
         },
       },
@@ -96,7 +96,7 @@ export function planStatefulSet(plan: Plan, cluster: ClusterPlan, certificate: p
 
 function planReplica(plan: Plan, cluster: ClusterPlan): PodSpec {
   return {
-    ...planPodBasics(),
+    ...planPodBasics(cluster),
     // Draining leases and connections takes minutes on a busy node.
     terminationGracePeriodSeconds: 300,
     affinity: {
@@ -152,7 +152,7 @@ export function planInitJob(plan: Plan, cluster: ClusterPlan): JobSpec {
     template: {
       metadata: { labels: { "app.kubernetes.io/name": INIT_JOB, [NATURE_LABEL]: natureOf(plan.topology) } },
       spec: {
-        ...planPodBasics(),
+        ...planPodBasics(cluster),
         restartPolicy: "OnFailure",
         containers: [
           {
@@ -172,7 +172,8 @@ export function planInitJob(plan: Plan, cluster: ClusterPlan): JobSpec {
 }
 
 /** What all pods here have in common; it satisfies the `restricted` pod security standard. */
-const planPodBasics = () => ({
+const planPodBasics = (cluster: ClusterPlan) => ({
+  ...planPodDns(cluster),
   automountServiceAccountToken: false,
   // Kubernetes would add a variable for every Service, and the database reads those that begin with COCKROACH_.
   enableServiceLinks: false,
@@ -186,6 +187,16 @@ const planPodBasics = () => ({
     seccompProfile: { type: "RuntimeDefault" },
   },
 });
+
+/** In an existing cluster the kubelets name its own DNS to every pod, which does not know the fleet's names. */
+function planPodDns({ cloud, dnsAddress, suffix }: ClusterPlan): Pick<PodSpec, "dnsPolicy" | "dnsConfig"> {
+  if (cloud !== EXISTING) return {};
+  const searches = [`${DATABASE.namespace}.svc.${suffix}`, `svc.${suffix}`, suffix];
+  return {
+    dnsPolicy: "None",
+    dnsConfig: { nameservers: [dnsAddress], searches, options: [{ name: "ndots", value: "5" }] },
+  };
+}
 
 const certificateVolume = (secretName: string) => ({
   name: "certificates",

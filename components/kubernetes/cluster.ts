@@ -4,19 +4,21 @@ import * as pulumi from "@pulumi/pulumi";
 import { renderBootScript, type SharedCredentials } from "../../plan/bootScript";
 import { certificateDays } from "../../plan/certificates";
 import { CLOUD_FACTS } from "../../plan/clouds";
-import { UserError } from "../../plan/errors";
 import { nodeRules } from "../../plan/firewall";
 import { API_PORT } from "../../plan/names";
 import { onceOf } from "../../plan/once";
 import { isReplicated } from "../../plan/servers";
-import type { ClusterPlan, NodePlan, Plan } from "../../plan/types";
-import { type Balancer, cloudAdapter, type KnownAddresses, type Machine } from "../cloud";
+import { type ClusterPlan, EXISTING, type NodePlan, type Plan } from "../../plan/types";
+import { cloudAdapter, type KnownAddresses, type Machine } from "../cloud";
+import { asShown } from "../errors";
 import type { Manifests } from "../manifests";
 import { createDns } from "./dns";
+import { accessExisting } from "./existing";
 import { createFlannel } from "./flannel";
 import { createIdentity, createSharedCredentials, type Identity } from "./identity";
 import { renderKubeconfig } from "./kubeconfig";
 import { awaitCluster } from "./readiness";
+import { createResolver } from "./resolver";
 import { createStorage } from "./storage";
 
 export interface ClusterArgs {
@@ -28,11 +30,24 @@ export interface ClusterArgs {
 /** With several servers also what they have in common. */
 type ClusterIdentity = Identity & { shared?: pulumi.Output<SharedCredentials> };
 
+/** The way into a cluster, and what it consists of, whoever has put it up. */
+interface ClusterAccess {
+  machines: Machine[];
+  /** What goes only with the whole cluster; undefined when the cluster stays. */
+  whole?: pulumi.Resource;
+  /** Secret. */
+  kubeconfig: pulumi.Output<string>;
+  /** `host:port`. */
+  apiAddress: pulumi.Output<string>;
+  /** Settled once the cluster can be worked with. */
+  checked: pulumi.Output<void>;
+}
+
 export class Cluster extends pulumi.ComponentResource {
-  /** Servers first. */
+  /** Servers first; of an existing cluster its nodes, without resources of ours. */
   readonly machines: Machine[];
-  /** Whatever lives inside the cluster is gone with it. */
-  readonly whole: pulumi.Resource;
+  /** Whatever lives inside the cluster is gone with it; undefined for an existing cluster, which stays. */
+  readonly whole?: pulumi.Resource;
   /** Secret. */
   readonly kubeconfig: pulumi.Output<string>;
   /** Public `host:port` of the API. */
@@ -44,43 +59,19 @@ export class Cluster extends pulumi.ComponentResource {
 
   constructor(name: string, args: ClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("archipelago:kubernetes:Cluster", name, {}, opts);
-    const { plan, cluster, manifests } = args;
-    const { topology } = plan;
+    const { plan, cluster } = args;
 
-    const days = certificateDays(topology);
-    const identity: ClusterIdentity = createIdentity(cluster.name, days, { parent: this });
-    if (isReplicated(cluster)) identity.shared = createSharedCredentials(cluster.name, days, { parent: this });
-    const cloud = cloudAdapter(cluster.cloud)(
-      {
-        cluster,
-        boot: (node, known) => createBootScript(plan, cluster, node, identity, known),
-        protectData: topology.protectData,
-      },
-      this,
-    );
-    this.machines = cloud.machines;
-    const api = cloud.balancer ?? ownApi(cluster, this.machines);
-    this.whole = api.whole;
-    this.apiAddress = pulumi.interpolate`${api.address}:${API_PORT}`;
+    const access = cluster.cloud === EXISTING ? this.join(plan, cluster) : this.build(plan, cluster);
+    this.machines = access.machines;
+    this.whole = access.whole;
+    this.kubeconfig = access.kubeconfig;
+    this.apiAddress = access.apiAddress;
 
-    const facts = pulumi.all([api.address, identity.caCert, identity.adminCert, identity.adminKey]);
-    this.kubeconfig = pulumi.secret(
-      facts.apply(([address, caCert, adminCert, adminKey]) =>
-        renderKubeconfig({ cluster: cluster.name, address, apiName: cluster.apiName, caCert, adminCert, adminKey }),
-      ),
-    );
-    // The wait is for all machines, not only for the one it asks.
-    const machines = pulumi.all(this.machines.map((machine) => machine.resource.id));
-    const awaited = pulumi
-      .all([facts, machines])
-      .apply(([[address, caCert, adminCert, adminKey]]) =>
-        awaitReadiness(cluster, { address, caCert, adminCert, adminKey }),
-      );
     // A preview asks no cluster, and must not wait for machines that it cannot know yet: a new worker's unknown id would
     // make the provider unknown, and show everything inside the cluster as replaced.
     const settled = pulumi.runtime.isDryRun()
       ? this.kubeconfig
-      : pulumi.all([this.kubeconfig, awaited]).apply(([kubeconfig]) => kubeconfig);
+      : pulumi.all([this.kubeconfig, access.checked]).apply(([kubeconfig]) => kubeconfig);
 
     this.provider = new Provider(
       `${cluster.name}-kubernetes`,
@@ -97,15 +88,64 @@ export class Cluster extends pulumi.ComponentResource {
     const inside = {
       parent: this,
       provider: this.provider,
-      // Deleting objects one by one in a cluster whose machine goes away would wait for a dead API.
+      // Deleting objects one by one in a cluster whose machine goes away would wait for a dead API. An existing one stays:
+      // there each is deleted.
       deletedWith: this.whole,
     };
-    const dns = createDns(cluster, topology.upstreamDns, inside);
-    const network = createFlannel(cluster, manifests, { ...inside, dependsOn: [dns] });
-    const storage = createStorage(cluster, topology, inside);
-    this.ready = [dns, ...network, ...storage];
+    this.ready = cluster.cloud === EXISTING ? createResolver(cluster, inside) : createInside(args, inside);
     this.registerOutputs({});
   }
+
+  private build(plan: Plan, cluster: ClusterPlan): ClusterAccess {
+    const days = certificateDays(plan.topology);
+    const identity: ClusterIdentity = createIdentity(cluster.name, days, { parent: this });
+    if (isReplicated(cluster)) identity.shared = createSharedCredentials(cluster.name, days, { parent: this });
+    const { machines, balancer } = cloudAdapter(cluster.cloud)(
+      {
+        cluster,
+        boot: (node, known) => createBootScript(plan, cluster, node, identity, known),
+        protectData: plan.topology.protectData,
+      },
+      this,
+    );
+    const api = balancer ?? ownApi(cluster, machines);
+    const facts = pulumi.all([api.address, identity.caCert, identity.adminCert, identity.adminKey]);
+    const kubeconfig = facts.apply(([address, caCert, adminCert, adminKey]) =>
+      renderKubeconfig({ cluster: cluster.name, address, apiName: cluster.apiName, caCert, adminCert, adminKey }),
+    );
+    // The wait is for all machines, not only for the one it asks.
+    const made = pulumi.all(machines.map(({ resource }) => resource?.id));
+    return {
+      machines,
+      whole: api.whole,
+      kubeconfig: pulumi.secret(kubeconfig),
+      apiAddress: pulumi.interpolate`${api.address}:${API_PORT}`,
+      checked: pulumi
+        .all([facts, made])
+        .apply(([[address, caCert, adminCert, adminKey]]) =>
+          awaitReadiness(cluster, { address, caCert, adminCert, adminKey }),
+        ),
+    };
+  }
+
+  private join({ topology }: Plan, cluster: ClusterPlan): ClusterAccess {
+    const boot = (node: NodePlan): never => {
+      throw new RangeError(`${node.name} is not ours to boot`);
+    };
+    const { machines } = cloudAdapter(cluster.cloud)({ cluster, boot, protectData: topology.protectData }, this);
+    return { machines, ...accessExisting(cluster) };
+  }
+}
+
+/** DNS, pod network and storage of a cluster that is ours from the beginning. */
+function createInside(
+  { plan, cluster, manifests }: ClusterArgs,
+  opts: pulumi.CustomResourceOptions,
+): pulumi.Resource[] {
+  const dns = createDns(cluster, plan.topology.upstreamDns, opts);
+  const network = createFlannel(cluster, manifests, { ...opts, dependsOn: [dns] });
+  const storage = createStorage(cluster, plan.topology, opts);
+  return [dns, ...network, ...storage];
 }
 
 function createBootScript(
@@ -155,7 +195,10 @@ function createBootScript(
 }
 
 /** The single server's address; the cluster goes with its machine. */
-function ownApi(cluster: ClusterPlan, machines: Machine[]): Balancer {
+function ownApi(
+  cluster: ClusterPlan,
+  machines: Machine[],
+): Pick<ClusterAccess, "whole"> & { address: pulumi.Output<string> } {
   const server = machines.find((machine) => machine.node.role === "server");
   if (!server) throw new RangeError(`${cluster.name}: no server`);
   return { address: server.publicAddress, whole: server.resource };
@@ -180,6 +223,6 @@ async function awaitReadiness(cluster: ClusterPlan, access: Access): Promise<voi
       onProgress: (line) => void pulumi.log.info(line, undefined, undefined, true),
     });
   } catch (error) {
-    throw error instanceof UserError ? new pulumi.RunError(`${error.message}\n${error.remedy}`) : error;
+    throw asShown(error);
   }
 }

@@ -1,7 +1,7 @@
 /** The only place where the program waits: until a cluster's API answers and all its planned nodes have registered. */
-import * as https from "node:https";
 import { UserError } from "../../plan/errors";
 import { API_PORT } from "../../plan/names";
+import { type ApiAnswer, askApi } from "./api";
 
 export interface ReadinessInput {
   cluster: string;
@@ -25,7 +25,6 @@ export interface ReadinessInput {
 const DEADLINE_SECONDS = 15 * 60;
 const INTERVAL_SECONDS = 2;
 const PROGRESS_SECONDS = 10;
-const REQUEST_SECONDS = 10;
 
 /**
  * Resolves when `/readyz` says ok and every planned node is registered.
@@ -75,31 +74,7 @@ async function observe(input: ReadinessInput): Promise<string | undefined> {
 /** The first failed check of `/readyz`'s list. */
 const firstFailure = (body: string): string => /\[-\]\S+/.exec(body)?.[0] ?? "";
 
-function get(input: ReadinessInput, path: string): Promise<{ status: number; body: string }> {
-  const { address, port = API_PORT, apiName, caCert, adminCert, adminKey } = input;
-  const options: https.RequestOptions = {
-    host: address,
-    port,
-    path,
-    servername: apiName,
-    ca: caCert,
-    cert: adminCert,
-    key: adminKey,
-    // No connection outlives its answer: the program must be able to end.
-    agent: false,
-    signal: AbortSignal.timeout(REQUEST_SECONDS * 1000),
-  };
-  return new Promise((resolve, reject) => {
-    const request = https.get(options, (response) => {
-      let body = "";
-      response.setEncoding("utf8");
-      response.on("data", (chunk: string) => (body += chunk));
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
-      response.on("error", reject);
-    });
-    request.on("error", (error: Error) => {
-      const timedOut = error.name === "AbortError" || error.name === "TimeoutError";
-      reject(timedOut ? new Error(`no answer from ${address}:${port} within ${REQUEST_SECONDS} s`) : error);
-    });
-  });
+function get(input: ReadinessInput, path: string): Promise<ApiAnswer> {
+  const { address: host, port = API_PORT, apiName: serverName, caCert: ca, adminCert, adminKey } = input;
+  return askApi({ host, port, serverName, ca, clientCertificate: adminCert, clientKey: adminKey }, "GET", path);
 }

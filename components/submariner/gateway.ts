@@ -2,8 +2,9 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Join } from "../../plan/join";
 import { DEFAULT_MSS_OCTETS } from "../../plan/networks";
-import type { ClusterPlan, NodePlan, Plan, Topology } from "../../plan/types";
+import { type ClusterPlan, EXISTING, type NodePlan, type Plan, type Topology } from "../../plan/types";
 import type { KubeObject, Manifests } from "../manifests";
+import { createDefinitions } from "./definitions";
 import { createManifest } from "./manifest";
 import {
   BROKER_NAMESPACE,
@@ -50,8 +51,12 @@ export class SubmarinerGateway extends pulumi.ComponentResource {
     const { plan, cluster, join } = args;
     const child = { parent: this };
 
-    const operator = createManifest(name, args.manifests.submarinerOperator, child, (object) =>
-      pinOperator(object, plan.topology),
+    const definitions = cluster.cloud === EXISTING ? createDefinitions(name, child) : [];
+    const operator = createManifest(
+      name,
+      args.manifests.submarinerOperator,
+      { ...child, dependsOn: definitions },
+      (object) => pinOperator(object, plan.topology),
     );
     const secrets = this.createSecrets(name, join, operator);
     const nodes = cluster.nodes.map((node) => this.patchNode(name, node, args));

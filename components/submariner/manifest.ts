@@ -14,7 +14,7 @@ const FOUNDATION = new Set(["Namespace", "CustomResourceDefinition"]);
 export function createManifest(
   prefix: string,
   manifest: KubeObject[],
-  opts: { parent: pulumi.Resource },
+  opts: { parent: pulumi.Resource; dependsOn?: pulumi.Resource[] },
   transform?: (copy: KubeObject) => KubeObject,
 ): pulumi.Resource[] {
   const wanted = manifest.filter((object) => !isOpenShift(object));
@@ -23,7 +23,7 @@ export function createManifest(
     wanted.filter(({ kind }) => !FOUNDATION.has(kind) && !isWorkload(kind)),
     wanted.filter(({ kind }) => isWorkload(kind)),
   ];
-  const created: pulumi.Resource[] = [];
+  const created: pulumi.Resource[] = [...(opts.dependsOn ?? [])];
   for (const stage of stages) {
     const dependsOn = [...created];
     created.push(...stage.map((object) => createFromManifest(prefix, object, { ...opts, dependsOn }, transform)));
