@@ -1,5 +1,5 @@
 import { Agent, request } from "node:https";
-import type { ApiAccess } from "./kubeconfig";
+import { type ApiAccess, tlsNameOf } from "../plan/kubeconfig";
 
 /** An API server that did not answer as hoped, in one line. */
 export class ApiError extends Error {
@@ -21,8 +21,8 @@ export class ApiServer {
     private readonly access: ApiAccess,
     private readonly deadlineSeconds = 8,
   ) {
-    const { ca, clientCertificate: cert, clientKey: key, serverName: servername } = access;
-    this.agent = new Agent({ ca, cert, key, servername, keepAlive: true, maxSockets: 4 });
+    const { ca, clientCertificate: cert, clientKey: key } = access;
+    this.agent = new Agent({ ca, cert, key, servername: tlsNameOf(access), keepAlive: true, maxSockets: 4 });
   }
 
   close(): void {
@@ -59,7 +59,7 @@ export class ApiServer {
   }
 
   private ask(method: string, path: string, body?: object, type?: string): Promise<string> {
-    const { host, port, token } = this.access;
+    const { host, port, token, basePath = "" } = this.access;
     const headers = {
       accept: "application/json, */*",
       ...(token && { authorization: `Bearer ${token}` }),
@@ -69,17 +69,20 @@ export class ApiServer {
       const signal = AbortSignal.timeout(this.deadlineSeconds * 1000);
       const fail = (error: Error): void =>
         reject(new ApiError(signal.aborted ? `no answer within ${this.deadlineSeconds} s` : describe(error)));
-      const asked = request({ method, host, port, path, headers, agent: this.agent, signal }, (answer) => {
-        const chunks: Buffer[] = [];
-        answer.on("data", (chunk: Buffer) => chunks.push(chunk));
-        answer.on("error", fail);
-        answer.on("end", () => {
-          const status = answer.statusCode ?? 0;
-          const text = Buffer.concat(chunks).toString("utf8");
-          if (status >= 200 && status < 300) return resolve(text);
-          reject(new ApiError(`${path} answered ${status}${reasonIn(text)}`, status));
-        });
-      });
+      const asked = request(
+        { method, host, port, path: basePath + path, headers, agent: this.agent, signal },
+        (answer) => {
+          const chunks: Buffer[] = [];
+          answer.on("data", (chunk: Buffer) => chunks.push(chunk));
+          answer.on("error", fail);
+          answer.on("end", () => {
+            const status = answer.statusCode ?? 0;
+            const text = Buffer.concat(chunks).toString("utf8");
+            if (status >= 200 && status < 300) return resolve(text);
+            reject(new ApiError(`${path} answered ${status}${reasonIn(text)}`, status));
+          });
+        },
+      );
       asked.on("error", fail);
       asked.end(body && JSON.stringify(body));
     });

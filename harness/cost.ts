@@ -9,7 +9,7 @@ import {
 } from "../plan/cost";
 import { CLOUD_FACTS } from "../plan/clouds";
 import type { Provenance } from "../plan/prices";
-import type { Topology } from "../plan/types";
+import { EXISTING, type Topology } from "../plan/types";
 import { membersOf, planSelection } from "./members";
 import { EXIT, type ExitCode } from "./report";
 import { renderCount, renderTable } from "./text";
@@ -107,6 +107,12 @@ export function renderStatement(cost: FleetCost): string[] {
     `Traffic: each region sends ${assumptions.egressGbPerPair} GB a month to each other region over the tunnels and pays for what it sends ` +
       `(--egress-gb changes it). Nothing else counts: image pulls come in, and what goes through the broker is small.`,
     "What clouds give away is counted once an account and cloud, for a fleet that is alone in its accounts.",
+    ...stacks
+      .filter(({ cloud }) => cloud === EXISTING)
+      .map(
+        ({ name }) =>
+          `${name} is an existing cluster: not priced, for it is not ours; its traffic and volumes are its owner's.`,
+      ),
   ];
   if (cost.world === "rehearsal")
     statement.push(

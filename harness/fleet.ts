@@ -2,7 +2,9 @@ import { cpus } from "node:os";
 import type { EngineEvent, Stack } from "@pulumi/pulumi/automation";
 import { renderFinding, topologyWarnings } from "../plan/check";
 import { UserError } from "../plan/errors";
-import type { Topology } from "../plan/types";
+import { renderOpenings } from "../plan/existing";
+import { planFleet } from "../plan/plan";
+import { EXISTING, type Topology } from "../plan/types";
 import { loadTopology } from "../stacks/topology";
 import type { Diagnostic } from "./diagnostics";
 import { monthOf } from "./cost";
@@ -65,6 +67,15 @@ export function runDown(options: FleetOptions = {}): Promise<FleetReport> {
   return runVerb("down", options);
 }
 
+/** What the owners of the existing clusters among them must open by hand. */
+function openingsOf(topology: Topology, names: string[]): string[] {
+  const { clusters } = planFleet(topology);
+  return names.flatMap((name) => {
+    const cluster = clusters[name];
+    return cluster?.cloud === EXISTING ? renderOpenings(cluster) : [];
+  });
+}
+
 /** One more than CPUs, because a stack mostly waits for its machines; each engine takes about 3 CPU seconds and 300 MB. */
 function defaultParallel(cpuCount: number): number {
   return Math.min(4, Math.max(2, cpuCount + 1));
@@ -90,6 +101,7 @@ async function runVerb(verb: Verb, options: FleetOptions): Promise<FleetReport> 
   if (verb !== "down") {
     const names = chosen.map(({ name }) => name);
     for (const warning of topologyWarnings(topology, names)) view.say(`warning: ${renderFinding(warning)}`);
+    for (const line of openingsOf(topology, names)) view.say(line);
   }
 
   const backend = await openBackend(folder, engine);

@@ -1,7 +1,7 @@
 import type { OutputMap } from "@pulumi/pulumi/automation";
 import { CLOUD_FACTS } from "../plan/clouds";
 import { planFleet } from "../plan/plan";
-import type { Topology } from "../plan/types";
+import { EXISTING, type Topology } from "../plan/types";
 import { loadTopology } from "../stacks/topology";
 import { ApiServer } from "./apiserver";
 import { chooseEngine, renderEngine, type Engine } from "./engine";
@@ -113,7 +113,8 @@ export async function runKubeconfigs(options: FleetOptions = {}): Promise<Record
 /** Says of every part whether it is real, emulated or a stand-in, by the topology and the attached provider servers. */
 export function planNatures(topology: Topology, chosen: Member[], attached: string[]): Natures {
   const clouds = [...new Set(chosen.map(({ cloud }) => cloud))] as (keyof typeof CLOUD_FACTS)[];
-  const cloudNames = clouds.map((cloud) => CLOUD_FACTS[cloud].label);
+  const cloudNames = clouds.filter((cloud) => cloud !== EXISTING).map((cloud) => CLOUD_FACTS[cloud].label);
+  const existing = chosen.filter(({ cloud }) => cloud === EXISTING).map(({ name }) => name);
   const plugins = attached.filter((name) => !(name in CLOUD_FACTS) && name !== "equinix");
   const { kubernetes, submariner, database } = topology;
   const encrypted = submariner.cableDriver === "vxlan" ? ", tunnels not encrypted" : "";
@@ -123,6 +124,8 @@ export function planNatures(topology: Topology, chosen: Member[], attached: stri
     "flannel",
     "CoreDNS",
     `Submariner ${submariner.version} (cable ${submariner.cableDriver}${encrypted})`,
+    // Whoever made it, and of whatever version: it was found, not emulated.
+    ...(existing.length > 0 ? [`existing clusters (${existing.join(", ")})`] : []),
   ];
   const isEmulated = topology.world === "rehearsal";
   return {

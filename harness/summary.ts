@@ -1,3 +1,4 @@
+import { EXISTING } from "../plan/types";
 import type { ClusterObservation, Nature, Tunnel } from "./observation";
 import type { Member } from "./members";
 import { renderCount, renderTable } from "./text";
@@ -56,7 +57,10 @@ function checkCluster(cluster: ClusterSummary): Shortcoming[] {
     return [{ cluster: name, problem: "is not up", remedy: `./archipelago up --stack ${name}` }];
   }
   if (cluster.state === "unreachable" || !seen) {
-    const answer = `see that its server machine runs and that your address is among adminCidrs, then ${detail}`;
+    const answer =
+      cluster.cloud === EXISTING
+        ? `see that its owner lets you in and that the kubeconfig is still good (docs/existing-clusters.md), then ${detail}`
+        : `see that its server machine runs and that your address is among adminCidrs, then ${detail}`;
     const remedy = cluster.remedy ?? answer;
     return [{ cluster: name, problem: `does not answer: ${cluster.reason ?? "no reason known"}`, remedy }];
   }
