@@ -34,7 +34,7 @@ export interface Draw {
   /** Which node holds the first replica; the others follow in order of the nodes. Default: the first. */
   firstHolder?: number;
   /** Somebody else's cluster; never the broker. */
-  existing: boolean;
+  existing?: boolean;
 }
 
 export const draw: fc.Arbitrary<Draw> = fc.record({
