@@ -183,7 +183,7 @@ export function scratchProgram(plan: Plan, told: Map<string, Told>, edition: Edi
           }),
         );
       const { machines, balancer } = cloudAdapter(cluster.cloud)({ cluster, boot, protectData: false }, parent);
-      outputs[apiOutput(cluster.cloud)] = balancer?.address;
+      outputs[apiOutput(cluster.cloud as CloudName)] = balancer?.address;
       outputs[cluster.name] = machines.map(({ node, privateAddress, publicAddress }) => ({
         node: node.name,
         privateAddress,
