@@ -56,9 +56,9 @@ function checkNode(at: string, key: string, node: Node, world: string): RuleFind
     const allowed = "worker: nothing of ours runs its control plane";
     findings.push(breaks("existing-role", `${at}.role`, role, allowed, "make it a worker, also where it is a server"));
   }
-  for (const field of ["size", "zone"] as const) {
+  for (const field of ["size", "zone", "replicas"] as const) {
     const value = node[field];
-    if (value !== undefined) findings.push(unused(`${at}.${field}`, value));
+    if (value !== undefined) findings.push(unused(`${at}.${field}`, String(value)));
   }
   if (!NODE_NAME.test(name) || name.length > NODE_NAME_LENGTH) {
     const allowed = "the node's name as `kubectl get nodes` shows it";

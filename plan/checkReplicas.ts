@@ -5,12 +5,15 @@
 import { renderPlacement, spreadReplicas } from "./replicas";
 import { breaks, type RuleFinding } from "./rules";
 import type { ClusterShape } from "./shape";
+import { EXISTING } from "./types";
 
 /** @param replicas a region's, a whole number. */
 export function checkReplicas(replicas: number, clusters: Record<string, ClusterShape>): RuleFinding[] {
-  return Object.entries(clusters).flatMap(([name, cluster]) =>
-    cluster.role === "broker" ? checkBroker(name, cluster) : checkRegion(name, cluster, replicas),
-  );
+  return Object.entries(clusters).flatMap(([name, cluster]) => {
+    // Where replicas run in somebody else's cluster follows from their volumes, which its storage class makes.
+    if (cluster.cloud === EXISTING) return [];
+    return cluster.role === "broker" ? checkBroker(name, cluster) : checkRegion(name, cluster, replicas);
+  });
 }
 
 function checkBroker(name: string, { nodes }: ClusterShape): RuleFinding[] {
