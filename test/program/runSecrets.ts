@@ -44,8 +44,9 @@ function textsIn(value: unknown): string[] {
 /** What in a secret text is secret by itself: a boot script is mostly not. */
 export function partsOf(sealed: string): string[] {
   const parts = unfold(sealed).flatMap((text) => [
-    ...[...text.matchAll(/-----BEGIN [A-Z ]*PRIVATE KEY-----([^-]+)-----END/g)].flatMap(([, body]) =>
-      body!.split("\n"),
+    ...[...text.matchAll(/-----BEGIN ([A-Z ]*)PRIVATE KEY-----\n([^-]+)-----END/g)].flatMap(([, kind, body]) =>
+      // The second and third line of a P-256 key are its public half, and stand in certificates as well.
+      kind === "EC " ? body!.split("\n").slice(0, 1) : body!.split("\n"),
     ),
     ...[...text.matchAll(/\b[a-z0-9]{6}\.([a-z0-9]{16})\b/g)].flatMap(([whole, secret]) => [whole, secret!]),
     ...[...text.matchAll(/\b(?:client-key-data|token|password): *"?([^\s"]+)/g)].map(([, value]) => value!),
