@@ -173,6 +173,10 @@ async function runStack(
   try {
     const common = {
       onEvent: (event: EngineEvent) => {
+        // The SDK's debug messages, which come whether asked for or not, hold what it registers, private keys too. Its types
+        // do not know them.
+        const severity: string | undefined = event.diagnosticEvent?.severity;
+        if (severity === "debug") return;
         view.event(name, event);
         onEvent?.(name, event);
       },

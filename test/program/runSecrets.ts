@@ -45,14 +45,20 @@ function textsIn(value: unknown): string[] {
 export function partsOf(sealed: string): string[] {
   const parts = unfold(sealed).flatMap((text) => [
     ...[...text.matchAll(/-----BEGIN ([A-Z ]*)PRIVATE KEY-----\n([^-]+)-----END/g)].flatMap(([, kind, body]) =>
-      // The second and third line of a P-256 key are its public half, and stand in certificates as well.
-      kind === "EC " ? body!.split("\n").slice(0, 1) : body!.split("\n"),
+      privateLines(kind!, body!.trim().split("\n")),
     ),
     ...[...text.matchAll(/\b[a-z0-9]{6}\.([a-z0-9]{16})\b/g)].flatMap(([whole, secret]) => [whole, secret!]),
     ...[...text.matchAll(/\b(?:client-key-data|token|password): *"?([^\s"]+)/g)].map(([, value]) => value!),
     ...(text.includes("\n") || isPublic(text) ? [] : [text]),
   ]);
   return parts.map((part) => part.trim()).filter((part) => part.length >= SHORTEST);
+}
+
+/** Without the lines that are the key's public half: it stands in certificates as well. */
+function privateLines(kind: string, lines: string[]): string[] {
+  // P-256 alone: the number comes first in SEC 1, next in PKCS 8, and last in OpenSSH's format.
+  if (kind === "OPENSSH ") return lines.slice(-1);
+  return kind === "EC " ? lines.slice(0, 1) : lines.slice(0, 2);
 }
 
 /** Names, addresses and certificates lie beside keys in the same secret objects. */
