@@ -101,7 +101,7 @@ async function runVerb(verb: Verb, options: FleetOptions): Promise<FleetReport> 
   if (verb !== "down") {
     const names = chosen.map(({ name }) => name);
     for (const warning of topologyWarnings(topology, names)) view.say(`warning: ${renderFinding(warning)}`);
-    for (const line of openingsOf(topology, names)) view.say(line);
+    if (verb === "up") for (const line of openingsOf(topology, names)) view.say(line);
   }
 
   const backend = await openBackend(folder, engine);

@@ -49,6 +49,10 @@ async function checkExisting(cluster: ClusterPlan, access: ApiAccess): Promise<v
   try {
     for (const warning of await awaitExisting(cluster, access)) await pulumi.log.warn(warning);
   } catch (error) {
-    throw asShown(error);
+    if (!(error instanceof UserError)) throw error;
+    // Each by itself: whoever shows errors in one line cuts long ones.
+    const [message = "", ...findings] = error.message.split("\n");
+    for (const finding of findings) await pulumi.log.error(finding.trim());
+    throw asShown(new UserError(message, error.remedy));
   }
 }
