@@ -74,10 +74,10 @@ describe("one node's upgrade", () => {
     const { api, changes } = pretendNode(0, "");
     const patch = api.patch.bind(api);
     let broken = 0;
-    api.patch = ((path: string, body: object) =>
+    api.patch = (path: string, body: object) =>
       changes.some((change) => change.startsWith("POST")) && broken++ === 0
         ? Promise.reject(new ApiError("connection reset"))
-        : patch(path, body)) as typeof api.patch;
+        : patch(path, body);
     await upgradeNode(api, worker, NEW, () => {});
     expect(broken).toBeGreaterThan(1);
     expect(changes.at(-1)).toBe(`PATCH ${NODE} ${UNMARK}`);
