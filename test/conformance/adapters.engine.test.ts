@@ -200,6 +200,29 @@ describe("every cloud's adapter", () => {
     });
   });
 
+  describe("with a machine that reads back otherwise than it was given", () => {
+    let read: Run;
+    beforeAll(async () => {
+      const drifted = CLOUDS.flatMap((cloud) => {
+        const { readsBack } = ADAPTERS[cloud];
+        if ("skip" in readsBack) return [];
+        const object = machineObject(cloud, `${clusterOf(cloud)}-worker-1`);
+        const before = Object.fromEntries(Object.keys(readsBack.inputs).map((key) => [key, object.inputs[key]]));
+        stack.store.drift(object, readsBack.inputs);
+        return [{ object, before }];
+      });
+      read = await stack.preview(program(), true);
+      for (const { object, before } of drifted) stack.store.drift(object, before);
+    });
+
+    test.for(CLOUDS)("%s: neither replaces nor changes it", (cloud, { skip }) => {
+      const { readsBack } = ADAPTERS[cloud];
+      if ("skip" in readsBack) return skip(readsBack.skip);
+      expect(errorsOf(read, clusterFor(cloud))).toEqual([]);
+      expect(changesOf(read, clusterFor(cloud))).toEqual([]);
+    });
+  });
+
   describe("with another image and another boot script", () => {
     let changed: Run;
     beforeAll(async () => (changed = await stack.preview(program({ newImage: true, version: "v1.37.3" }))));

@@ -51,4 +51,21 @@ describe("findings of the plan, by the real engine, for the world of clouds", ()
     expect(text).not.toMatch(/\n\s+at .+:\d+:\d+/);
     expect(machines.created).toEqual([]);
   });
+
+  test("a cloud that has ended stops every preview with one line that says so and what to do, and no cloud is asked", async () => {
+    const metal = { cloud: "equinix-metal", place: "ty", account: "7f0e2c1a-5b1d-4f6e-9a51-0c4a8b1f2d3e" };
+    world.propose({ clusters: { tokyo: { ...metal, nodeCidr: "10.70.0.0/25" } } });
+    const line =
+      "clusters.tokyo.cloud: equinix-metal, but Equinix Metal ended on 2026-06-30; allowed: aws, oci, vultr, civo, linode. " +
+      "Do: choose another cloud for it, e.g. cloud: linode, place: jp-tyo-3. [cloud-ended]";
+    for (const stack of ["tokyo", "london"]) {
+      await world.pulumi(["stack", "init", stack]);
+      const { text, code } = await preview(stack);
+      expect(code, text).not.toBe(0);
+      expect(count(text.slice(text.indexOf("\nDiagnostics:")), line), text).toBe(1);
+      expect(text).not.toMatch(/\n\s+at .+:\d+:\d+/);
+    }
+    await expect(runPreview({ stacks: ["tokyo"] })).rejects.toThrow(line);
+    expect(machines.created).toEqual([]);
+  });
 });
