@@ -208,7 +208,7 @@ function instanceKind(cloud: Cloud): CloudKind {
       if (template === undefined)
         failures.push({ property: "template", reason: "a template is required to build the instance" });
       // Civo runs the text as a program; anything else would silently not run at all.
-      if (typeof script === "string" && !isUnknown(script) && !script.startsWith("#!"))
+      if (typeof script === "string" && script !== "" && !isUnknown(script) && !script.startsWith("#!"))
         failures.push({
           property: "script",
           reason: "the script must begin with a shebang (#!): Civo runs it as a program",
