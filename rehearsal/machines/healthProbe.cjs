@@ -21,12 +21,14 @@ let told = "";
 const ask = (target) =>
   new Promise((resolve) => {
     const [host, port] = target.split(":");
-    const options = { host, port, path: "/readyz", rejectUnauthorized: false, agent: false };
+    // In the options, not by setTimeout: that counts only once there is a connection, and whoever is gone accepts none.
+    const timeout = TIMEOUT_MILLISECONDS;
+    const options = { host, port, path: "/readyz", rejectUnauthorized: false, agent: false, timeout };
     const request = https.get(options, (answer) => {
       answer.resume();
       resolve(answer.statusCode === 200);
     });
-    request.setTimeout(TIMEOUT_MILLISECONDS, () => request.destroy());
+    request.on("timeout", () => request.destroy());
     request.on("error", () => resolve(false));
   });
 

@@ -27,11 +27,11 @@ require("node:https")
   .listen(${PORT}, "0.0.0.0", () => console.log("up"));`;
 
 const CLIENT = `
-const request = require("node:https").get({ host: "${ADDRESS}", port: ${PORT}, rejectUnauthorized: false, agent: false }, (answer) => {
+const request = require("node:https").get({ host: "${ADDRESS}", port: ${PORT}, rejectUnauthorized: false, agent: false, timeout: 1500 }, (answer) => {
   let text = "";
   answer.on("data", (part) => (text += part)).on("end", () => { console.log(text); process.exit(0); });
 });
-request.setTimeout(1500, () => { console.log("silence"); process.exit(0); }).on("error", (error) => { console.log(error.code); process.exit(0); });`;
+request.on("timeout", () => { console.log("silence"); process.exit(0); }).on("error", (error) => { console.log(error.code); process.exit(0); });`;
 
 async function selfSigned(): Promise<{ key: string; cert: string }> {
   x509.cryptoProvider.set(webcrypto);
