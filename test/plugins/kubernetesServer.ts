@@ -76,8 +76,12 @@ async function createCertificates() {
 
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
-/** Starts the three programs and waits until the API server says it is ready. */
-export async function startApiServer(): Promise<ApiServer> {
+/**
+ * Starts the three programs and waits until the API server says it is ready.
+ *
+ * @param without controllers that shall not run, without the word "controller".
+ */
+export async function startApiServer(without: string[] = []): Promise<ApiServer> {
   const bin = process.env.ARCHIPELAGO_KUBE_BIN ?? "";
   const folder = await mkdtemp(join(tmpdir(), "archipelago-api-"));
   const children: ChildProcess[] = [];
@@ -132,6 +136,7 @@ contexts:
     `--tls-cert-file=${await file("server.crt", server.certificate)}`, `--tls-private-key-file=${await file("server.key", server.key)}`,
     `--client-ca-file=${caFile}`, "--authorization-mode=RBAC", "--watch-cache=true"]); // prettier-ignore
   start("controllers", "kube", ["kube-controller-manager", `--kubeconfig=${kubeconfigFile}`, `--root-ca-file=${caFile}`, "--secure-port=0",
+    `--controllers=${["*", ...without.map((name) => `-${name}-controller`)].join()}`,
     `--service-account-private-key-file=${accountKey}`, "--leader-elect=false", "--use-service-account-credentials=false"]); // prettier-ignore
   for (let second = 0; second < 120; second++) {
     const answer = await new Promise<boolean>((resolve) => {
