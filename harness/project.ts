@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
 import { UserError } from "../plan/errors";
-import { PROJECT_FOLDER } from "../stacks/topology";
+import { isSecure, PROJECT_FOLDER } from "../stacks/topology";
 
 type Settings = Record<string, unknown>;
 
@@ -58,8 +58,4 @@ function withoutSecure(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   const entries = Object.entries(value).filter(([, item]) => !isSecure(item));
   return Object.fromEntries(entries.map(([key, item]) => [key, withoutSecure(item)]));
-}
-
-function isSecure(value: unknown): boolean {
-  return typeof value === "object" && value !== null && Object.keys(value).join() === "secure";
 }

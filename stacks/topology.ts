@@ -96,12 +96,28 @@ export function loadTopology(folder = PROJECT_FOLDER, overlay = process.env.ARCH
   let data: unknown = mergeData(DEFAULT_TOPOLOGY, readFleet(folder));
   for (const file of fs.readdirSync(folder).sort()) {
     const stack = /^Pulumi\.(.+)\.ya?ml$/.exec(file)?.[1];
+    if (stack) assertEncrypted(path.join(folder, file), stack);
     const cluster = stack && readConfig(path.join(folder, file), "archipelago:cluster");
     if (stack && cluster) data = mergeData(data, { clusters: { [stack]: cluster } });
   }
   if (overlay) data = layOver(data, readOverlay(overlay));
   return assertTopology(data);
 }
+
+/** A kubeconfig is an administrator's key, and stack files are committed. The engine takes one in clear without a word. */
+function assertEncrypted(file: string, stack: string): void {
+  const kubeconfig = readConfig(file, "archipelago:kubeconfig");
+  if (kubeconfig === undefined || isSecure(kubeconfig)) return;
+  throw new UserError(
+    `${file}: archipelago:kubeconfig stands there in clear.`,
+    `Encrypt it: \`kubectl config view --raw --minify --flatten | pulumi config set --secret archipelago:kubeconfig -s ${stack}\`. ` +
+      "If the file was ever committed, take that credential away in its cluster and make a new one (docs/existing-clusters.md).",
+  );
+}
+
+/** Whether a value of a stack file is encrypted. */
+export const isSecure = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && Object.keys(value).join() === "secure";
 
 /** `adjust` speaks of clusters by name, as far as they are there; the rest may make new ones. */
 function layOver(data: unknown, { adjust, ...rest }: Record<string, unknown>): unknown {

@@ -53,6 +53,25 @@ describe("the topology of the tree", () => {
     expect(Object.keys(load().clusters)).toContain("paris");
   });
 
+  test("takes an encrypted kubeconfig, and refuses one in clear without a word of it", () => {
+    write("Pulumi.london.yaml", "config:\n  archipelago:kubeconfig: {secure: v1:abc}\n");
+    expect(Object.keys(load().clusters)).toContain("london");
+    for (const clear of ["|\n    users: [{user: {token: t0p}}]", "{users: [{user: {token: t0p}}]}", '""']) {
+      write("Pulumi.london.yaml", `config:\n  archipelago:kubeconfig: ${clear}\n`);
+      let refusal: unknown;
+      try {
+        load();
+      } catch (error) {
+        refusal = error;
+      }
+      expect(refusal, clear).toBeInstanceOf(UserError);
+      const { message, remedy } = refusal as UserError;
+      expect(message).toMatch(/Pulumi\.london\.yaml: archipelago:kubeconfig stands there in clear/);
+      expect(remedy).toContain("pulumi config set --secret archipelago:kubeconfig -s london");
+      expect(message + remedy).not.toContain("t0p");
+    }
+  });
+
   test("ignores stack files that say nothing of a cluster", () => {
     write("Pulumi.dev.yaml", "encryptionsalt: v1:abc\n");
     expect(Object.keys(load().clusters)).not.toContain("dev");
