@@ -149,7 +149,7 @@ class LivingFleet {
   async versions(chosen: Member[]): Promise<LivingCluster[]> {
     const names = chosen.map(({ name }) => name).filter((name) => this.apis.has(name));
     if (names.length === 0) throw new NotReadyError("None of these clusters is up.", "Put them up: ./archipelago up");
-    return Promise.all(names.map((name) => lookAtVersions(this.api(name), name)));
+    return Promise.all(names.map((name) => lookAtVersions(this.api(name), this.plan.clusters[name]!)));
   }
 
   /**

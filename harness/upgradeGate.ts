@@ -1,7 +1,8 @@
 /** Whether a cluster has come to rest after a change: what readiness alone does not show. */
 import { renderCorefile } from "../plan/corefile";
+import { RESOLVER } from "../plan/existing";
 import { DATABASE } from "../plan/names";
-import type { ClusterPlan, Topology } from "../plan/types";
+import { type ClusterPlan, EXISTING, type Topology } from "../plan/types";
 import { ApiError, type ApiServer } from "./apiserver";
 import { SUBMARINER_NAMESPACE } from "./upgradeLook";
 
@@ -27,13 +28,17 @@ interface Workload {
 export async function lookForUnsettled(api: ApiServer, cluster: ClusterPlan, topology: Topology): Promise<string[]> {
   const list = (kind: string, namespace: string): Promise<Workload[]> =>
     api.list<Workload>(`/apis/apps/v1/namespaces/${namespace}/${kind}`);
+  // What is in an existing cluster's kube-system, its own DNS too, is its owner's.
+  const isOurs = cluster.cloud !== EXISTING;
   const [system, proxies, mesh, operators, databases, corefile] = await Promise.all([
-    list("deployments", "kube-system"),
-    list("daemonsets", "kube-system"),
+    list("deployments", isOurs ? "kube-system" : RESOLVER.namespace),
+    isOurs ? list("daemonsets", "kube-system") : [],
     list("daemonsets", SUBMARINER_NAMESPACE),
     list("deployments", SUBMARINER_NAMESPACE),
     list("statefulsets", DATABASE.namespace),
-    api.get<{ data?: Record<string, string> }>("/api/v1/namespaces/kube-system/configmaps/coredns"),
+    isOurs
+      ? api.get<{ data?: Record<string, string> }>("/api/v1/namespaces/kube-system/configmaps/coredns")
+      : undefined,
   ]);
   const { submariner, database } = topology;
   const meshImage = (image: string): boolean =>
@@ -44,7 +49,7 @@ export async function lookForUnsettled(api: ApiServer, cluster: ClusterPlan, top
     ...databases.flatMap(checkStatefulSet),
     ...[...mesh, ...operators].flatMap((one) => checkImages(one, meshImage, submariner.version)),
     ...databases.flatMap((one) => checkImages(one, (image) => image === database.image, database.image)),
-    ...checkCorefile(corefile.data?.Corefile, cluster, topology),
+    ...(corefile ? checkCorefile(corefile.data?.Corefile, cluster, topology) : []),
     ...(databases.length > 0 && !database.standIn ? await checkRanges(api, database.replicas) : []),
   ];
 }

@@ -2,6 +2,7 @@
 import { parse } from "yaml";
 import type { LivingVersions } from "../plan/checkUpgrade";
 import { DATABASE } from "../plan/names";
+import { type ClusterPlan, EXISTING } from "../plan/types";
 import { ApiError, type ApiServer } from "./apiserver";
 
 export interface LivingNode {
@@ -16,7 +17,7 @@ export interface LivingNode {
 
 export interface LivingCluster extends LivingVersions {
   nodes: LivingNode[];
-  /** What kubeadm has made of the whole cluster, as v1.37.2; undefined: it is not kubeadm's. */
+  /** What kubeadm has made of the whole cluster, as v1.37.2; undefined: it is not kubeadm's, or not ours. */
   kubeadm?: string;
   /** Repository of Submariner's images. */
   submarinerRepository?: string;
@@ -43,11 +44,15 @@ interface StatefulSetObject {
 }
 
 /** Asks one cluster. Throws `ApiError` when it cannot be reached. */
-export async function lookAtVersions(api: ApiServer, cluster: string): Promise<LivingCluster> {
+export async function lookAtVersions(
+  api: ApiServer,
+  { name: cluster, cloud }: Pick<ClusterPlan, "name" | "cloud">,
+): Promise<LivingCluster> {
   const [nodes, servers, kubeadm, submariners, databases] = await Promise.all([
     api.list<NodeObject>("/api/v1/nodes"),
     api.list<PodObject>("/api/v1/namespaces/kube-system/pods?labelSelector=component%3Dkube-apiserver"),
-    readKubeadmVersion(api),
+    // Somebody else's may be kubeadm's too: its Kubernetes is still theirs.
+    cloud === EXISTING ? undefined : readKubeadmVersion(api),
     api.list<SubmarinerObject>(`/apis/submariner.io/v1alpha1/namespaces/${SUBMARINER_NAMESPACE}/submariners`),
     api.list<StatefulSetObject>(`/apis/apps/v1/namespaces/${DATABASE.namespace}/statefulsets`),
   ]);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { ApiError, type ApiServer } from "../../harness/apiserver";
 import { lookForUnsettled, rangesLacking } from "../../harness/upgradeGate";
 import { renderCorefile } from "../../plan/corefile";
-import { planWith } from "../plan/fixtures";
+import { EXISTING_LONDON, planWith } from "../plan/fixtures";
 
 const plan = planWith({ submariner: { version: "0.24.2" } });
 const london = plan.clusters.london!;
@@ -87,6 +87,24 @@ describe("the gate after a change", () => {
   test("finds a Corefile that is not the program's", async () => {
     const [found] = await lookAt(pretendApi(atRest(), { corefile: ".:53 {\n}\n" }));
     expect(found).toContain("pulumi up --refresh -s london");
+  });
+
+  test("asks of an existing cluster nothing that is its owner's, but whether the fleet's resolver has rolled out", async () => {
+    const existing = planWith({ submariner: { version: "0.24.2" }, clusters: { london: EXISTING_LONDON } });
+    const objects = atRest();
+    const [coredns] = objects["namespaces/kube-system/deployments"] as [{ status: object }];
+    const status = { ...coredns.status, readyReplicas: 1 };
+    objects["namespaces/kube-system/deployments"] = [{ ...coredns, status }];
+    const lookAtExisting = (more: Record<string, object[]> = {}): Promise<string[]> => {
+      const api = pretendApi({ ...objects, ...more });
+      api.get = () => Promise.reject(new ApiError("configmaps coredns not found", 404));
+      return lookForUnsettled(api, existing.clusters.london!, existing.topology);
+    };
+    expect(await lookAtExisting()).toEqual([]);
+    const resolver = { ...coredns, metadata: { name: "resolver", generation: 1 }, status };
+    expect(await lookAtExisting({ "namespaces/archipelago-dns/deployments": [resolver] })).toEqual([
+      "resolver: 1 of 2 pods of the new kind",
+    ]);
   });
 
   test("lets no range be without all its copies, and takes silence for no good sign", async () => {
