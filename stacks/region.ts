@@ -17,9 +17,12 @@ export async function createRegion(plan: Plan, planned: ClusterPlan): Promise<Re
   const gateways = cluster.machines
     .filter(({ node }) => node.gateway)
     .map(({ node, publicAddress }) => ({ node, publicAddress }));
+  const machineIds = Object.fromEntries(
+    cluster.machines.flatMap(({ node, resource }) => (resource ? [[node.name, resource.id]] : [])),
+  ) as Record<string, pulumi.Output<string>>;
   const gateway = new SubmarinerGateway(
     "submariner",
-    { plan, cluster: planned, manifests, join, gateways },
+    { plan, cluster: planned, manifests, join, gateways, machineIds },
     { ...inside, dependsOn: cluster.ready },
   );
   new Database(

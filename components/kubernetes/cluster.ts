@@ -115,16 +115,19 @@ export class Cluster extends pulumi.ComponentResource {
     );
     // The wait is for all machines, not only for the one it asks.
     const made = pulumi.all(machines.map(({ resource }) => resource?.id));
+    // As a promise, which belongs to no resource: as an output it would make everything inside the cluster depend on every
+    // machine, and the engine would replace all of it together with one worker.
+    const awaited = new Promise<void>((resolve, reject) => {
+      pulumi.all([facts, made]).apply(([[address, caCert, adminCert, adminKey]]) => {
+        awaitReadiness(cluster, { address, caCert, adminCert, adminKey }).then(resolve, reject);
+      });
+    });
     return {
       machines,
       whole: api.whole,
       kubeconfig: pulumi.secret(kubeconfig),
       apiAddress: pulumi.interpolate`${api.address}:${API_PORT}`,
-      checked: pulumi
-        .all([facts, made])
-        .apply(([[address, caCert, adminCert, adminKey]]) =>
-          awaitReadiness(cluster, { address, caCert, adminCert, adminKey }),
-        ),
+      checked: pulumi.output(awaited),
     };
   }
 

@@ -10,6 +10,7 @@ import {
   BROKER_NAMESPACE,
   BROKER_SECRET,
   GATEWAY_LABEL,
+  MACHINE_ANNOTATION,
   MSS_ANNOTATION,
   OPERATOR,
   OPERATOR_NAMESPACE,
@@ -30,6 +31,8 @@ export interface SubmarinerGatewayArgs {
   manifests: Manifests;
   join: pulumi.Output<Join>;
   gateways: GatewayNode[];
+  /** Id of each node's machine in its cloud, by the node's name; nodes whose machine is not ours are left out. */
+  machineIds: Record<string, pulumi.Output<string>>;
   /** Runs Lighthouse too. Default: false; DNS between the clusters goes through CoreDNS. */
   serviceDiscovery?: boolean;
 }
@@ -111,7 +114,11 @@ export class SubmarinerGateway extends pulumi.ComponentResource {
     ];
   }
 
-  private patchNode(name: string, node: NodePlan, { gateways, plan }: SubmarinerGatewayArgs): pulumi.Resource {
+  private patchNode(
+    name: string,
+    node: NodePlan,
+    { gateways, machineIds, plan }: SubmarinerGatewayArgs,
+  ): pulumi.Resource {
     const { mssOctets = DEFAULT_MSS_OCTETS } = plan.topology.submariner;
     const gateway = gateways.find((candidate) => candidate.node.name === node.name);
     return new k8s.core.v1.NodePatch(
@@ -124,6 +131,8 @@ export class SubmarinerGateway extends pulumi.ComponentResource {
             // A run that was cut off leaves the fields to a field manager that is never seen again.
             "pulumi.com/patchForce": "true",
             [MSS_ANNOTATION]: String(mssOctets),
+            // A replaced machine registers as a node without any of this: the patch must not look unchanged then.
+            ...(machineIds[node.name] && { [MACHINE_ANNOTATION]: machineIds[node.name] }),
             ...(gateway && { [PUBLIC_IP_ANNOTATION]: pulumi.interpolate`ipv4:${gateway.publicAddress}` }),
           },
         },

@@ -24,5 +24,7 @@ export const brokerAccount = (cluster: string): string => `cluster-${cluster}`;
 export const GATEWAY_LABEL = "submariner.io/gateway";
 /** Read once, when a gateway starts: it must stand there before. */
 export const PUBLIC_IP_ANNOTATION = "gateway.submariner.io/public-ip";
+/** The machine that a node is, as its cloud names it: says to which machine the labels and annotations were given. */
+export const MACHINE_ANNOTATION = "archipelago.internal/machine";
 /** Read by every node's route agent. */
 export const MSS_ANNOTATION = "submariner.io/tcp-clamp-mss";

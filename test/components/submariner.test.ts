@@ -158,7 +158,7 @@ describe("pinOperator", () => {
 });
 
 describe("SubmarinerGateway", () => {
-  const createGateway = (options?: EngineOptions, fleet = plan) =>
+  const createGateway = (options?: EngineOptions, fleet = plan, machineId = "machine-1") =>
     run(
       () =>
         new SubmarinerGateway("mesh", {
@@ -169,6 +169,7 @@ describe("SubmarinerGateway", () => {
           gateways: west.nodes
             .filter(({ gateway }) => gateway)
             .map((node) => ({ node, publicAddress: pulumi.output("203.0.113.9") })),
+          machineIds: Object.fromEntries(west.nodes.map(({ name }) => [name, pulumi.output(machineId)])),
         }),
       options,
     );
@@ -189,6 +190,16 @@ describe("SubmarinerGateway", () => {
     expect(one(all, ":Submariner").begun).toBeGreaterThan(patch.done);
   });
 
+  test("a node's patch says which machine it was made for, so that a new machine gets it anew", async () => {
+    const annotations = async (machineId: string) => {
+      const { all } = await createGateway({}, plan, machineId);
+      return object(one(all, ":NodePatch", "worker-1")).metadata.annotations;
+    };
+    const [before, after] = [await annotations("machine-1"), await annotations("machine-2")];
+    expect(before).toMatchObject({ "archipelago.internal/machine": "machine-1" });
+    expect(after).toEqual({ ...before, "archipelago.internal/machine": "machine-2" });
+  });
+
   test("segments are clamped to what the topology says", async () => {
     const narrow = planWith({ submariner: { ...TOPOLOGY.submariner, mssOctets: 1200 } });
     const { metadata } = object(one((await createGateway({}, narrow)).all, ":NodePatch", "worker-1"));
@@ -201,6 +212,7 @@ describe("SubmarinerGateway", () => {
     expect(metadata.annotations).toEqual({
       "pulumi.com/patchForce": "true",
       "submariner.io/tcp-clamp-mss": "1320",
+      "archipelago.internal/machine": "machine-1",
     });
   });
 
