@@ -1,33 +1,22 @@
 /** Brings living clusters to the versions that the topology names, one cluster at a time, with a health gate between. */
-import { createInterface } from "node:readline/promises";
-import { setTimeout as sleep } from "node:timers/promises";
 import { checkUpgrade } from "../plan/checkUpgrade";
 import { renderFinding } from "../plan/check";
 import { UserError } from "../plan/errors";
-import { planFleet } from "../plan/plan";
-import type { Plan, Topology } from "../plan/types";
+import type { Topology } from "../plan/types";
 import { loadTopology } from "../stacks/topology";
-import { ApiServer } from "./apiserver";
-import { errorLines, NotReadyError } from "./failure";
+import { assertWanted, type Question } from "./confirm";
+import { errorLines } from "./failure";
 import { runUp, type FleetOptions } from "./fleet";
-import { parseKubeconfig } from "./kubeconfig";
-import { membersOf, planSelection, type Member } from "./members";
+import { openLivingFleet, type LivingFleet } from "./livingFleet";
+import { membersOf, planSelection } from "./members";
 import { EXIT, type ExitCode } from "./report";
-import { openStatus, type OpenStatus } from "./status";
-import { checkReadiness } from "./summary";
 import { renderDuration, renderTable } from "./text";
-import { lookForUnsettled } from "./upgradeGate";
-import { lookAtVersions, type LivingCluster } from "./upgradeLook";
 import { upgradeNode } from "./upgradeNode";
 import { planUpgrade, renderUpgradePlan, type ClusterUpgrade } from "./upgradePlan";
 
-export interface UpgradeOptions extends FleetOptions {
+export interface UpgradeOptions extends FleetOptions, Question {
   /** Print the plan and end. */
   dryRun?: boolean;
-  /** Do not ask. */
-  yes?: boolean;
-  /** Where a question can be asked; default the terminal, if standard input is one. */
-  ask?: (question: string) => Promise<boolean>;
 }
 
 export type UpgradeOutcome = "upgraded" | "failed" | "not begun" | "planned";
@@ -45,9 +34,6 @@ export interface UpgradeReport {
 
 const BEGIN_SECONDS = 60;
 const GATE_SECONDS = 600;
-const POLL_MS = 2_000;
-const SAY_MS = 9_000;
-const SILENT = { write: (): boolean => true };
 
 /**
  * Plans, asks and does it. Stops at the first failure; run again, it goes on where it stopped.
@@ -120,100 +106,6 @@ async function upgradeCluster(
     return end("upgraded");
   } catch (error) {
     return end("failed", errorLines(error), error instanceof UserError ? error.remedy : undefined);
-  }
-}
-
-/** The clusters that are up: what they say, and the gate over all of them. */
-class LivingFleet {
-  readonly plan: Plan;
-  private readonly apis: Map<string, ApiServer>;
-
-  constructor(
-    private readonly topology: Topology,
-    private readonly status: OpenStatus,
-  ) {
-    this.plan = planFleet(topology);
-    const configs = Object.entries(status.kubeconfigs);
-    this.apis = new Map(configs.map(([name, config]) => [name, new ApiServer(parseKubeconfig(config), 20)]));
-  }
-
-  api(cluster: string): ApiServer {
-    return this.apis.get(cluster)!;
-  }
-
-  close(): void {
-    for (const api of this.apis.values()) api.close();
-  }
-
-  /** Of the chosen clusters that are up. Throws `ApiError` when one does not answer. */
-  async versions(chosen: Member[]): Promise<LivingCluster[]> {
-    const names = chosen.map(({ name }) => name).filter((name) => this.apis.has(name));
-    if (names.length === 0) throw new NotReadyError("None of these clusters is up.", "Put them up: ./archipelago up");
-    return Promise.all(names.map((name) => lookAtVersions(this.api(name), this.plan.clusters[name]!)));
-  }
-
-  /**
-   * Waits until every cluster that is up is Ready, and the named ones have come to rest as the topology says.
-   *
-   * @throws NotReadyError at the deadline, with what is lacking.
-   */
-  async gate(deadlineSeconds: number, settled: string[], say: (line: string) => void): Promise<void> {
-    const deadline = Date.now() + deadlineSeconds * 1000;
-    let said = Date.now();
-    for (;;) {
-      const lacking = await this.lacking(settled);
-      if (lacking.length === 0) return;
-      if (Date.now() > deadline) {
-        throw new NotReadyError(
-          `not ready after ${renderDuration(deadlineSeconds * 1000)}: ${lacking.join("; ")}.`,
-          "Look: ./archipelago status --detail. Nothing more is touched until everything that is up is Ready.",
-        );
-      }
-      if (Date.now() - said > SAY_MS) {
-        said = Date.now();
-        say(`waiting: ${lacking.join("; ")}`);
-      }
-      await sleep(POLL_MS);
-    }
-  }
-
-  private async lacking(settled: string[]): Promise<string[]> {
-    const { summary } = await this.status.look();
-    const up = summary.clusters.filter(({ state }) => state !== "down");
-    const problems = checkReadiness({ ...summary, clusters: up }).map(
-      ({ cluster, problem }) => `${cluster} ${problem}`,
-    );
-    if (problems.length > 0) return problems;
-    const unsettled = await Promise.all(
-      settled.map((name) =>
-        lookForUnsettled(this.api(name), this.plan.clusters[name]!, this.topology).catch(errorLines),
-      ),
-    );
-    return unsettled.flatMap((lines, index) => lines.map((line) => `${settled[index]} ${line}`));
-  }
-}
-
-async function openLivingFleet(topology: Topology, options: UpgradeOptions): Promise<LivingFleet> {
-  // The whole fleet, not only what was chosen: a canary must not harm its neighbours.
-  const status = await openStatus({ ...options, topology, stacks: [], screen: SILENT });
-  return new LivingFleet(topology, status);
-}
-
-async function assertWanted({ yes, ask }: UpgradeOptions): Promise<void> {
-  if (yes) return;
-  const question = ask ?? (process.stdin.isTTY ? askOnTerminal : undefined);
-  if (!question) {
-    throw new UserError("Nobody can be asked here, and --yes was not given.", "Read the plan, then add --yes.");
-  }
-  if (!(await question("Do it? [y/N] "))) throw new UserError("Nothing was touched.", "Answer y, or add --yes.");
-}
-
-async function askOnTerminal(question: string): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await terminal.question(question)).trim());
-  } finally {
-    terminal.close();
   }
 }
 
