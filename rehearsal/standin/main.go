@@ -24,6 +24,7 @@ const usage = notice + `
 Usage:
   cockroach start    start a node of a multi-node cluster
   cockroach init     initialise the cluster, once
+  cockroach node     status: list the nodes; decommission: take stores that are gone out of the list
   cockroach probe    dial nodes with mutual TLS and print what was seen as JSON (stand-in only)
   cockroach version  print the version
 `
@@ -43,6 +44,8 @@ func run(arguments []string, stdout, stderr io.Writer) int {
 		err = runStart(rest, stderr)
 	case "init":
 		err = runInit(rest, stdout, stderr)
+	case "node":
+		err = runNode(rest, stdout, stderr)
 	case "probe":
 		err = runProbe(rest, stdout)
 	case "version":

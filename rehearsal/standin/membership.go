@@ -21,6 +21,7 @@ type member struct {
 	Locality        []tier           `json:"locality,omitempty"`
 	Build           string           `json:"build"`
 	StartedAt       time.Time        `json:"startedAt"`
+	Decommissioned  bool             `json:"decommissioned,omitempty"`  // its store is gone for good
 	RTTMicroseconds map[string]int64 `json:"rttMicroseconds,omitempty"` // by advertised address, measured by this member
 }
 
@@ -115,13 +116,14 @@ func (m *membership) merge(news member, direct bool) {
 		m.log.error("node id %d is also used by the store at %s", news.NodeID, news.Address)
 	}
 	m.highestNodeID = max(m.highestNodeID, news.NodeID)
+	gone := known.Decommissioned || news.Decommissioned
 	switch {
 	case !exists || news.StartedAt.After(known.StartedAt):
 		known = news
 	case direct:
 		known.RTTMicroseconds = news.RTTMicroseconds
 	}
-	known.NodeID, known.ClusterID = news.NodeID, news.ClusterID
+	known.NodeID, known.ClusterID, known.Decommissioned = news.NodeID, news.ClusterID, gone
 	m.members[news.StoreID] = known
 }
 

@@ -166,6 +166,9 @@ func (n *node) answer(user, source string, ask request) reply {
 		v := n.membership.view()
 		return reply{From: &v.self, ClusterID: v.clusterID, SeenFrom: source}
 	}
+	if ask.Kind == requestNodes {
+		return n.answerNodes()
+	}
 	if err := n.membership.checkCluster(ask.ClusterName, ask.ClusterID); err != nil {
 		n.log.warn("refused %s from %s: %v", ask.Kind, source, err)
 		return reply{Error: err.Error()}
@@ -180,6 +183,11 @@ func (n *node) answer(user, source string, ask request) reply {
 		}
 		n.mesh.extend()
 		return reply{ClusterID: n.membership.view().clusterID, NodeID: 1}
+	case ask.Kind == requestDecommission && user == rootUser:
+		if err := n.membership.decommission(ask.NodeIDs); err != nil {
+			return reply{Error: err.Error()}
+		}
+		return reply{ClusterID: n.membership.view().clusterID}
 	case user != nodeUser || ask.From == nil:
 		return reply{Error: "user " + user + " may not ask this"}
 	case ask.Kind == requestJoin:

@@ -26,7 +26,7 @@ func (m *membership) digest() string {
 	if m.digestCached == "" {
 		hash := fnv.New64a()
 		for _, one := range m.sorted() {
-			fmt.Fprintln(hash, one.StoreID, one.NodeID, one.Address, one.StartedAt.UnixNano())
+			fmt.Fprintln(hash, one.StoreID, one.NodeID, one.Address, one.StartedAt.UnixNano(), one.Decommissioned)
 		}
 		m.digestCached = fmt.Sprintf("%016x", hash.Sum64())
 	}
@@ -39,7 +39,7 @@ func (m *membership) lasting() string {
 	fmt.Fprint(&text, m.highestNodeID)
 	for _, one := range m.sorted() {
 		if one.NodeID != 0 {
-			fmt.Fprint(&text, " ", one.StoreID, one.NodeID, one.Address, one.StartedAt.UnixNano())
+			fmt.Fprint(&text, " ", one.StoreID, one.NodeID, one.Address, one.StartedAt.UnixNano(), one.Decommissioned)
 		}
 	}
 	return text.String()

@@ -16,11 +16,13 @@ import (
 // reply a request, in order. It is not CockroachDB's protocol and cannot be mistaken for it.
 
 const (
-	requestBeat  = "beat"  // are you there; answered at once, so that its time is the network's
-	requestPing  = "ping"  // I am here; who are you, what do you know
-	requestJoin  = "join"  // give my store a node id
-	requestInit  = "init"  // make a cluster of you
-	requestProbe = "probe" // who are you, and who am I to you
+	requestBeat         = "beat"         // are you there; answered at once, so that its time is the network's
+	requestPing         = "ping"         // I am here; who are you, what do you know
+	requestJoin         = "join"         // give my store a node id
+	requestInit         = "init"         // make a cluster of you
+	requestProbe        = "probe"        // who are you, and who am I to you
+	requestNodes        = "nodes"        // whom do you know
+	requestDecommission = "decommission" // forget these for good
 
 	frameLimitBytes = 1 << 20
 	dialTimeout     = 5 * time.Second
@@ -33,17 +35,19 @@ type request struct {
 	ClusterID   string  `json:"clusterId,omitempty"`
 	Digest      string  `json:"digest,omitempty"` // of the membership the asker knows
 	From        *member `json:"from,omitempty"`
+	NodeIDs     []int   `json:"nodeIds,omitempty"`
 }
 
 type reply struct {
-	Error     string   `json:"error,omitempty"`
-	ClusterID string   `json:"clusterId,omitempty"`
-	Digest    string   `json:"digest,omitempty"`
-	From      *member  `json:"from,omitempty"`
-	Members   []member `json:"members,omitempty"` // only where the digests differ
-	Allocator bool     `json:"allocator,omitempty"`
-	NodeID    int      `json:"nodeId,omitempty"`
-	SeenFrom  string   `json:"seenFrom,omitempty"` // the asker's address as it arrives here
+	Error     string       `json:"error,omitempty"`
+	ClusterID string       `json:"clusterId,omitempty"`
+	Digest    string       `json:"digest,omitempty"`
+	From      *member      `json:"from,omitempty"`
+	Members   []member     `json:"members,omitempty"` // only where the digests differ
+	Allocator bool         `json:"allocator,omitempty"`
+	NodeID    int          `json:"nodeId,omitempty"`
+	Live      map[int]bool `json:"live,omitempty"`     // by node id
+	SeenFrom  string       `json:"seenFrom,omitempty"` // the asker's address as it arrives here
 }
 
 func encodeFrame(value any) ([]byte, error) {
