@@ -132,7 +132,7 @@ export function createFirewalls<T>(
  *
  * @param onceOnly fields that only count at the first boot (user data, image): later changes would silently replace the
  *   node and what it holds. A new image or script reaches a node by replacing it on purpose, one at a time
- *   (`pulumi up --replace <urn>`).
+ *   (`./archipelago roll`).
  */
 export function machineOptions(
   { protectData }: CloudArgs,

@@ -39,6 +39,8 @@ export interface FleetOptions extends EngineOptions {
   topology?: Topology;
   /** The Pulumi project's folder; default the checkout or ARCHIPELAGO_PROJECT. */
   folder?: string;
+  /** URNs of resources to be replaced although nothing about them differs; for `up` and `preview`. */
+  replace?: string[];
   /** Hears every engine event beside the progress view. */
   onEvent?: (stack: string, event: EngineEvent) => void;
   /** For `preview` alone: what differs from `pulumi preview`'s own defaults. */
@@ -157,7 +159,7 @@ async function runStack(
   stack: Stack,
   view: ProgressView,
   interruption: Interruption,
-  { deadlineMinutes = 60, onEvent, preview, topology }: FleetOptions & { topology: Topology },
+  { deadlineMinutes = 60, onEvent, preview, replace, topology }: FleetOptions & { topology: Topology },
 ): Promise<StackResult> {
   const { name } = member;
   const startedMs = Date.now();
@@ -186,9 +188,9 @@ async function runStack(
     await withLockRecovery(stack, say, async () => {
       if (verb !== "preview") await recoverPending(stack, say);
       if (verb === "preview") {
-        await stack.preview({ ...common, policyPacks: preview?.policyPacks, refresh: preview?.refresh });
+        await stack.preview({ ...common, replace, policyPacks: preview?.policyPacks, refresh: preview?.refresh });
       } else if (verb === "down") await stack.destroy(common);
-      else await upInSomeZone(() => stack.up(common), view, zones, name, deadline.signal);
+      else await upInSomeZone(() => stack.up({ ...common, replace }), view, zones, name, deadline.signal);
     });
     return finish({ outcome: isUnchanged(progress.changes) ? "unchanged" : "changed" });
   } catch (error) {

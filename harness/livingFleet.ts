@@ -31,8 +31,11 @@ export class LivingFleet {
     this.apis = new Map(configs.map(([name, config]) => [name, new ApiServer(parseKubeconfig(config), 20)]));
   }
 
+  /** Throws NotReadyError where the cluster is not up. */
   api(cluster: string): ApiServer {
-    return this.apis.get(cluster)!;
+    const api = this.apis.get(cluster);
+    if (api) return api;
+    throw new NotReadyError(`${cluster} is not up.`, `Put it up first: ./archipelago up --stack ${cluster}`);
   }
 
   close(): void {

@@ -12,6 +12,7 @@ import { writeKubeconfigs } from "./kubeconfig";
 import { obtainManifests } from "./manifests";
 import { EXIT, renderReport, type ExitCode, type FleetReport } from "./report";
 import { OWN_POLICY_PACK, runReview } from "./reviewRun";
+import { renderRollReport, runRoll } from "./roll";
 import { maskOutputs, runKubeconfigs, runOutputs, runStatus } from "./status";
 import { renderSummary } from "./summary";
 import { renderUpgradeReport, runUpgrade } from "./upgrade";
@@ -26,6 +27,11 @@ interface PreviewFlags extends Flags {
 
 interface UpgradeFlags extends Flags {
   dryRun?: boolean;
+  yes?: boolean;
+}
+
+interface RollFlags extends Flags {
+  node: string[];
   yes?: boolean;
 }
 
@@ -51,6 +57,7 @@ Examples:
   $ ./archipelago cost --egress-gb 500          a month's estimate; --detail for every figure and its source
   $ ./archipelago upgrade --dry-run             what it would take to reach the topology's versions
   $ ./archipelago upgrade --stack london        one region first, as a canary; then the same without --stack
+  $ ./archipelago roll --stack oregon --node worker-1    a new machine, with today's image and boot script
   $ ./archipelago down --stack london           one region; without --stack everything, the broker last
 
 Exit codes: 0 done, 1 an operation failed, 2 wrong usage or input, 3 something is not ready.`;
@@ -87,6 +94,9 @@ export function buildProgram(finish: (code: ExitCode) => void): Command {
     .option("--policy-pack <folder>", "check by this policy pack, too (repeatable)", collect, [])
     .option("--no-policies", "with --markdown: leave the project's own policy pack out")
     .option("--refresh", "ask the clouds first what there is, so that drift shows");
+  operation("roll", "replace machines, node by node, drained", (options, flags) => roll(options, flags as RollFlags))
+    .option("--node <key>", "only this node (repeatable; default: all of the stack that may be)", collect, [])
+    .option("--yes", "do not ask");
   operation("down", "take stacks down, the broker last", runDown);
   verb("upgrade", "bring what lives to the topology's versions, one cluster at a time", upgrade)
     .option("--dry-run", "show the plan and what stands against it; touch nothing")
@@ -160,6 +170,12 @@ async function upgrade(flags: UpgradeFlags): Promise<ExitCode> {
   const { dryRun, yes, json } = flags;
   const report = await runUpgrade({ ...optionsOf(flags), dryRun, yes });
   print(json ? [JSON.stringify(report, null, 2)] : renderUpgradeReport(report));
+  return report.exitCode;
+}
+
+async function roll(options: FleetOptions, { node: nodes, yes, json }: RollFlags): Promise<ExitCode> {
+  const report = await runRoll({ ...options, nodes, yes });
+  print(json ? [JSON.stringify(report, null, 2)] : renderRollReport(report));
   return report.exitCode;
 }
 

@@ -7,6 +7,8 @@ export const DATABASE = {
   claim: "datadir",
   /** Static local volumes, made per replica ordinal; the same number of GiB as topology.database.storageGib. */
   storageClass: "archipelago-local",
+  /** Job of the primary region that initialises the database. */
+  initJob: "cockroachdb-init",
 } as const;
 
 /** The folder a replica's volume has on its node. */

@@ -7,7 +7,7 @@ export const HTTP_PORT = 8080;
 
 /** Service that clients use. Never named `cockroach`: Kubernetes would then set COCKROACH_PORT, which the program reads. */
 export const PUBLIC_SERVICE = "cockroachdb-public";
-export const INIT_JOB = "cockroachdb-init";
+export const INIT_JOB = DATABASE.initJob;
 
 /** Secret with ca.crt, node.crt and node.key. */
 export const NODE_SECRET = "cockroachdb-node";
