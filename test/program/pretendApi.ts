@@ -23,6 +23,8 @@ export class PretendApi {
   /** By address: an AWS machine answers at an ephemeral one first, then at its elastic one. */
   private readonly servers = new Map<string, Server>();
   private revision = 1;
+  /** What every pod's log says. */
+  log = "";
 
   constructor(readonly cluster: string) {}
 
@@ -32,6 +34,15 @@ export class PretendApi {
       const { namespace, name } = o.metadata as { namespace?: string; name: string };
       return `${String(o.kind)} ${namespace ? `${namespace}/` : ""}${name}`;
     });
+  }
+
+  /** Uid and revision of every stored object, by "Kind namespace/name": who was touched since. */
+  revisions(): Map<string, string> {
+    const entries = [...this.objects.values()].map((object): [string, string] => {
+      const { namespace, name, uid, resourceVersion } = object.metadata as Record<string, string>;
+      return [`${String(object.kind)} ${namespace ? `${namespace}/` : ""}${name}`, `${uid} ${resourceVersion}`];
+    });
+    return new Map(entries);
   }
 
   registerNode(name: string): void {
@@ -162,6 +173,7 @@ export class PretendApi {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = Buffer.concat(chunks).toString("utf8");
     if (/^\/(readyz|livez|healthz)/.test(url.pathname)) return void response.end("ok");
+    if (/^\/api\/v1\/namespaces\/[^/]+\/pods\/[^/]+\/log$/.test(url.pathname)) return void response.end(this.log);
     if (url.pathname === "/version") return send(200, { major: "1", minor: "37", gitVersion: "v1.37.2" });
     const found = this.discovery(url.pathname);
     if (found && request.method === "GET") return send(200, found);
