@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 /**
  * `unit`: pure code, mocks. `engine`: real engine or API server, emulated clouds, no machines; in a network namespace of
  * its own. `machines`: the one-machine world alone, as root. `rehearsal`: asks a living rehearsal. `life`: changes it.
+ * `roll`: replaces a machine of it.
  * `replicated`: asks and hurts another one, in which a region has three servers.
  * `upgrade`: the same of a rehearsal that began with earlier versions.
  * test/run.ts runs them in this order.
@@ -48,6 +49,7 @@ export default defineConfig({
           exclude: [
             "test/rehearsal/machines*.test.ts",
             "test/rehearsal/life.test.ts",
+            "test/rehearsal/roll.test.ts",
             "test/rehearsal/replicated.test.ts",
             "test/rehearsal/upgrade.test.ts",
           ],
@@ -59,6 +61,14 @@ export default defineConfig({
           name: "life",
           ...ONE_AFTER_THE_OTHER,
           include: ["test/rehearsal/life.test.ts"],
+          setupFiles: ["test/rehearsal/enter.ts"],
+        },
+      },
+      {
+        test: {
+          name: "roll",
+          ...ONE_AFTER_THE_OTHER,
+          include: ["test/rehearsal/roll.test.ts"],
           setupFiles: ["test/rehearsal/enter.ts"],
         },
       },

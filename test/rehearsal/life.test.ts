@@ -5,31 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { stateFolder } from "../../harness/folders";
-import { podman } from "../../rehearsal/podman";
 import { conditionOf, list, REGIONS } from "./kube";
-
-const ROOT = join(__dirname, "..", "..");
-const STACKS = ["broker", ...REGIONS];
-
-interface Report {
-  stacks: { name: string; outcome: string; errors?: string[] }[];
-}
-
-/** One harness verb with --json; the report is its standard output, progress goes through. */
-async function harness(...words: string[]): Promise<Report> {
-  const child = promisify(execFile)(join(ROOT, "archipelago"), [...words, "--json"], { maxBuffer: 64 * 1024 * 1024 });
-  child.child.stderr?.pipe(process.stderr, { end: false });
-  // a verb that fails still prints its report
-  const { stdout } = await child.catch((error: { stdout: string }) => error);
-  return JSON.parse(stdout) as Report;
-}
-
-const outcomes = (report: Report): string[][] => report.stacks.map((s) => [s.name, s.outcome, ...(s.errors ?? [])]);
-
-async function machinesNamed(part: string): Promise<string[]> {
-  const names = await podman(["ps", "--all", "--filter", "label=archipelago=1", "--format", "{{.Names}}"]);
-  return names.split("\n").filter((name) => name.includes(part));
-}
+import { harness, machinesNamed, outcomes, ROOT, STACKS } from "./verbs";
 
 /** Waits until the store of the emulated clouds shows that the machine is being made; fails at the deadline. */
 async function awaitMachine(part: string, deadlineSeconds: number): Promise<void> {
