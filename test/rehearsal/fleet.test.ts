@@ -84,6 +84,8 @@ describe("the living rehearsal, asked from inside the clusters", () => {
           "/cockroach/cockroach",
           "probe",
           "--certs-dir=/cockroach/cockroach-certs",
+          // All pairs at once on two cores: the default of ten seconds is too short beside other work.
+          "--timeout=40s",
           `--targets=${others.join(",")}`,
         );
         for (const probe of JSON.parse(out) as Probe[]) {
