@@ -1,24 +1,10 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { CLOUD_FACTS } from "../../plan/clouds";
 import { FAULT_KINDS, FAULTS } from "../../plan/faults";
 import { CLOUDS } from "../../plan/types";
+import { pageTable } from "./pageTable";
 
-const PAGE = readFileSync(join(__dirname, "../../docs/operating.md"), "utf8");
-
-/** Rows of the table between two marks, cell by cell, without its head. */
-function rows(mark: string): string[][] {
-  const text = new RegExp(`<!-- ${mark} -->\n([\\s\\S]*?)<!-- end -->`).exec(PAGE)?.[1];
-  if (!text) throw new Error(`docs/operating.md has no table "${mark}"`);
-  const lines = text.split("\n").filter((line) => line.startsWith("|"));
-  return lines.slice(2).map((line) =>
-    line
-      .split("|")
-      .slice(1, -1)
-      .map((cell) => cell.trim()),
-  );
-}
+const rows = (mark: string): string[][] => pageTable("docs/operating.md", mark);
 
 describe("the page on operating", () => {
   test("lists every refusal of a cloud with what the program says of it", () => {

@@ -1,26 +1,13 @@
-import { readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { renderBootScript } from "../../plan/bootScript";
 import { type FirewallInput, planFirewall } from "../../plan/firewall";
 import type { PortRule } from "../../plan/types";
 import { planWith, replicatedRegion } from "../plan/fixtures";
 import { runStack } from "../program/mocks";
+import { pageTable } from "./pageTable";
 
-const PAGE = readFileSync(join(__dirname, "../../docs/security.md"), "utf8");
-
-/** Rows of the table between two marks, cell by cell, without its head. */
-function rows(mark: string): string[][] {
-  const text = new RegExp(`<!-- ${mark} -->\n([\\s\\S]*?)<!-- end -->`).exec(PAGE)?.[1];
-  if (!text) throw new Error(`docs/security.md has no table "${mark}"`);
-  const lines = text.split("\n").filter((line) => line.startsWith("|"));
-  return lines.slice(2).map((line) =>
-    line
-      .split("|")
-      .slice(1, -1)
-      .map((cell) => cell.trim()),
-  );
-}
+const rows = (mark: string): string[][] => pageTable("docs/security.md", mark);
 
 const PLACES: Record<string, string> = {
   "192.0.2.0/24": "the cluster's own nodes",
