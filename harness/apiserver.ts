@@ -131,3 +131,21 @@ function describe(error: Error): string {
   };
   return (code && words[code]) ?? code ?? error.message;
 }
+
+const PERSIST_ATTEMPTS = 30;
+const PERSIST_PAUSE_MS = 2_000;
+
+/**
+ * Calls again for a minute: right after a server has been changed, or while a balancer has not missed one yet, connections
+ * break off. Only for what may be done twice. Throws the last `ApiError`.
+ */
+export async function persist<T>(action: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await action();
+    } catch (error) {
+      if (!(error instanceof ApiError) || attempt === PERSIST_ATTEMPTS) throw error;
+      await new Promise((resolve) => setTimeout(resolve, PERSIST_PAUSE_MS));
+    }
+  }
+}

@@ -1,16 +1,18 @@
 /** One node's way: emptied, its machine replaced, back in its cluster. */
 import type { EngineEvent, Stack } from "@pulumi/pulumi/automation";
 import { UserError } from "../plan/errors";
-import { ApiError, type ApiServer } from "./apiserver";
+import { ApiError, type ApiServer, persist } from "./apiserver";
 import { decommissionReplaced, readDatabaseNodes } from "./databaseNodes";
 import { drainNode, uncordonNode } from "./drain";
 import { NotReadyError } from "./failure";
 import { runPreview, runUp } from "./fleet";
 import type { LivingFleet } from "./livingFleet";
 import { findMachine, setProtection } from "./machineState";
+import { withOnce } from "./once";
 import { nameOf } from "./phases";
 import type { RollOptions } from "./roll";
 import { renderRollCommand, type RollStep } from "./rollPlan";
+import { awaitMembership, leaveEtcd, type Membership, readMembership } from "./rollServer";
 
 export interface RollContext {
   options: RollOptions;
@@ -37,6 +39,7 @@ export async function rollNode(context: RollContext, step: RollStep): Promise<vo
   const say = (line: string): void => context.say(`[${stack}] ${line}`);
   const machine = await findMachine(stackOf(stack), fleet.plan.clusters[stack]!.cloud, node);
   const replaced = await readReplaced(context, step, say);
+  const membership = step.server ? await readMembership(fleet.plan.clusters[stack]!, step, api) : undefined;
   if (machine.isProtected) {
     say(`${node}: the machine's protection is taken off for this once`);
     await setProtection(stackOf(stack), machine.urn, false);
@@ -44,17 +47,18 @@ export async function rollNode(context: RollContext, step: RollStep): Promise<vo
   try {
     say(`${node}: looking what else its replacement would touch`);
     await assertNothingElse(context, step, machine.urn);
-    await empty(context, step, api, say);
+    await empty(context, step, api, say, membership);
   } catch (error) {
     if (machine.isProtected) await setProtection(stackOf(stack), machine.urn, true);
     throw error;
   }
   say(`${node}: drained; its machine is replaced now`);
-  await replace(context, step, machine.urn);
+  await replace(context, step, machine.urn, membership?.other.privateAddress);
   await awaitNode(context, step, api, say);
   await uncordonNode(api, node);
   say(`${node}: Ready; waiting for the fleet`);
   await awaitFleet(context, step, say);
+  if (membership) await awaitMembership(membership, step, api, say, context.options.readySeconds ?? READY_SECONDS);
   if (replaced.length > 0) await decommissionReplaced(fleet.api(fleet.plan.primary.name), replaced, say);
 }
 
@@ -99,6 +103,7 @@ async function empty(
   step: RollStep,
   api: ApiServer,
   say: (line: string) => void,
+  membership: Membership | undefined,
 ): Promise<void> {
   const { node } = step;
   try {
@@ -107,17 +112,25 @@ async function empty(
       onProgress: say,
       next: `Then again: ${renderRollCommand([step])}`,
     });
+    if (membership) await leaveEtcd(membership, step, api, say);
   } catch (error) {
     // As it was before: its pods come back, and the next attempt begins anew.
     await uncordonNode(api, node).catch(() => undefined);
     throw error;
   }
   // The new machine has the same name: a node that is still there would not be let in again.
-  await api.remove(`/api/v1/nodes/${node}`);
+  await persist(() => api.remove(`/api/v1/nodes/${node}`));
 }
 
-async function replace({ options }: RollContext, step: RollStep, urn: string): Promise<void> {
-  const { stacks } = await runUp({ ...options, stacks: [step.stack], replace: [urn] });
+async function replace(
+  { options }: RollContext,
+  step: RollStep,
+  urn: string,
+  joinAddress: string | undefined,
+): Promise<void> {
+  const { stacks } = await withOnce(joinAddress ? { [step.node]: { joinAddress } } : {}, () =>
+    runUp({ ...options, stacks: [step.stack], replace: [urn] }),
+  );
   const failed = stacks.find(({ outcome }) => outcome !== "changed" && outcome !== "unchanged");
   if (!failed) return;
   throw new UserError(

@@ -11,6 +11,8 @@ export interface RollStep {
   node: string;
   key: string;
   gateway: boolean;
+  /** One of several servers: a member of etcd, which leaves it first. */
+  server: boolean;
   /** Ordinals of the database whose volumes are lost with the machine. */
   replicas: number[];
 }
@@ -29,8 +31,8 @@ export interface RollPlan {
 }
 
 /**
- * Plans a roll: the named nodes, or every node of the stacks that may be rolled; stack by stack, nodes without tunnels
- * first, so that a region's gateways are touched once everything else has come through.
+ * Plans a roll: the named nodes, or every node of the stacks that may be rolled; stack by stack, workers before servers
+ * and nodes without tunnels before gateways, so that what hurts most is touched once everything else has come through.
  *
  * @param wanted keys of nodes (or their whole names), in every chosen stack that has them; empty: all.
  * @throws UserError for a node nobody has, for a named node that must not be rolled, and when nothing is left to roll.
@@ -50,8 +52,9 @@ export function planRoll(plan: Plan, stacks: string[], wanted: string[] = []): R
   const refusals = chosen.flatMap(({ cluster, node }) => refusalOf(plan, cluster, node) ?? []);
   const refused = new Set(refusals.map(({ node }) => node));
   const steps = chosen.flatMap(({ cluster, node }): RollStep[] => {
-    const { name, key, gateway, replicas } = node;
-    return refused.has(name) ? [] : [{ stack: cluster.name, node: name, key, gateway, replicas }];
+    const { name, key, gateway, replicas, role } = node;
+    const server = role === "server";
+    return refused.has(name) ? [] : [{ stack: cluster.name, node: name, key, gateway, server, replicas }];
   });
   if (refusals.length > 0 && (wanted.length > 0 || steps.length === 0)) {
     throw new UserError(
@@ -59,7 +62,7 @@ export function planRoll(plan: Plan, stacks: string[], wanted: string[] = []): R
       [...new Set(refusals.map(({ remedy }) => remedy))].join("\n"),
     );
   }
-  const order = (step: RollStep) => stacks.indexOf(step.stack) * 2 + (step.gateway ? 1 : 0);
+  const order = (step: RollStep) => stacks.indexOf(step.stack) * 4 + (step.server ? 2 : 0) + (step.gateway ? 1 : 0);
   return { steps: steps.sort((one, other) => order(one) - order(other)), refusals };
 }
 
@@ -82,8 +85,6 @@ function refusalOf(plan: Plan, cluster: ClusterPlan, node: NodePlan): Refusal | 
       `Give ${cluster.name} three servers, or make the cluster anew: ${anew}.`,
     );
   }
-  if (node.role === "server")
-    return refuse("servers are not replaced by this verb yet", "Change them in place: ./archipelago upgrade.");
   const loss = checkLoss(plan, cluster, node);
   if (loss === undefined) return undefined;
   return refuse(loss, "Add nodes that hold replicas first (docs/operating.md, nodes).");
@@ -92,8 +93,9 @@ function refusalOf(plan: Plan, cluster: ClusterPlan, node: NodePlan): Refusal | 
 /** What will happen and what will be lost, a line each. */
 export function renderRollPlan({ steps, refusals }: RollPlan): string[] {
   const lines = [`${renderCount(steps.length, "machine")} to be replaced, one after the other:`];
-  for (const { node, gateway, replicas } of steps) {
+  for (const { node, gateway, server, replicas } of steps) {
     const parts = [
+      ...(server ? ["a server: until its successor has joined, the cluster's etcd can spare no other one"] : []),
       ...(gateway ? ["a gateway: its tunnels go to another one of the region, or stop until it is back"] : []),
       replicas.length > 0
         ? `lost with it: the volume${replicas.length === 1 ? "" : "s"} of database replica ${replicas.join(" and ")}, made anew from the others`

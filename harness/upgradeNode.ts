@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../plan/errors";
 import { renderUpgradeScript, UPGRADE_LOG } from "../plan/upgradeScript";
-import { ApiError, type ApiServer } from "./apiserver";
+import { ApiError, type ApiServer, persist } from "./apiserver";
 import { drainNode, uncordonNode } from "./drain";
 import { runOnNode } from "./nodeShell";
 import { renderDuration } from "./text";
@@ -74,18 +74,6 @@ async function awaitKubelet(api: ApiServer, node: string, version: string, say: 
     }
     if (looks % 5 === 0) say(`${node}: waiting for its kubelet: ${seen}`);
     await sleep(2_000);
-  }
-}
-
-/** Right after a server's upgrade its API may still break connections off. */
-async function persist<T>(action: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await action();
-    } catch (error) {
-      if (!(error instanceof ApiError) || attempt === 30) throw error;
-      await sleep(2_000);
-    }
   }
 }
 

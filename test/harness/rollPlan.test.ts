@@ -5,7 +5,7 @@ import { belongsTo } from "../../harness/rollNode";
 import { MACHINE_TYPES } from "../../plan/machineTypes";
 import { CLOUDS } from "../../plan/types";
 import { ADAPTERS } from "../conformance/adapters";
-import { EXISTING_LONDON, planWith } from "../plan/fixtures";
+import { EXISTING_LONDON, planWith, replicatedRegion } from "../plan/fixtures";
 
 const plan = planWith();
 const GROWN = planWith({
@@ -49,6 +49,17 @@ describe("the plan of a roll", () => {
       });
     }
     expect.assertions(4);
+  });
+
+  test("takes servers where there are several, after the workers, and says what etcd cannot spare meanwhile", () => {
+    const planned = planRoll(planWith({ clusters: { oregon: replicatedRegion() } }), ["oregon"]);
+    expect(planned.steps.map(({ key, server }) => [key, server])).toEqual([
+      ["worker-1", false],
+      ["c", true],
+      ["a", true],
+      ["b", true],
+    ]);
+    expect(renderRollPlan(planned).join("\n")).toContain("oregon-c: a server: until its successor has joined");
   });
 
   test("refuses the nodes of an existing cluster, whose machines somebody else has made", () => {

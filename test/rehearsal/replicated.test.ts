@@ -1,12 +1,9 @@
-import { execFile } from "node:child_process";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { conditionOf, kubectl, kubectlWithInput, list } from "./kube";
 import { cutPower, givePower, onMachine } from "./power";
+import { harness, outcomes } from "./verbs";
 
-const ROOT = join(__dirname, "..", "..");
 const CLUSTER = "oregon";
 const SERVERS = ["oregon-a", "oregon-b", "oregon-c"];
 /** Two health checks of the load balancer, the API servers' notice of each other, and room for a busy host. */
@@ -54,9 +51,7 @@ describe("a region of three servers, rehearsed", () => {
   });
 
   test("a second up changes nothing", async () => {
-    const { stdout } = await promisify(execFile)(join(ROOT, "archipelago"), ["up", "--stack", CLUSTER, "--json"]);
-    const { stacks } = JSON.parse(stdout) as { stacks: { outcome: string }[] };
-    expect(stacks.map(({ outcome }) => outcome)).toEqual(["unchanged"]);
+    expect(outcomes(await harness("up", "--stack", CLUSTER))).toEqual([[CLUSTER, "unchanged"]]);
   });
 
   test("goes on when a server's power is cut: same API address, replicas Ready, pods can be made; and takes it back", async () => {
@@ -106,5 +101,41 @@ describe("a region of three servers, rehearsed", () => {
     });
     console.log(`${lost} given power again: everything as before after ${back.toFixed(1)} s`);
     await kubectl(CLUSTER, "delete", "pod", "made-meanwhile");
+  });
+
+  test("the server that made the cluster is rolled: its successor joins, the API answers all the time but for moments", async () => {
+    const [first = ""] = SERVERS;
+    const uids = async () => {
+      const nodes = await list(CLUSTER, "nodes");
+      const pods = await list(CLUSTER, "pods", "-n", "cockroachdb", "-l", "app.kubernetes.io/component=database");
+      return new Map([...nodes, ...pods].map(({ metadata }) => [metadata.name, metadata.uid]));
+    };
+    const [had, replicas] = [await uids(), await replicaOn(first)];
+    let isOver = false;
+    let longest = 0;
+    const watching = (async () => {
+      for (let answered = Date.now(); !isOver; await sleep(500)) {
+        await kubectl(CLUSTER, "get", "--raw", "/readyz", "--request-timeout=3s").then(
+          () => (answered = Date.now()),
+          () => (longest = Math.max(longest, Date.now() - answered)),
+        );
+      }
+    })();
+    const { nodes } = await harness<{ nodes: { outcome: string; errors: string[]; seconds: number }[] }>(
+      ...["roll", "--stack", CLUSTER, "--node", first.slice(`${CLUSTER}-`.length), "--yes"],
+    );
+    isOver = true;
+    await watching;
+    expect(nodes.map(({ outcome, errors }) => [outcome, errors])).toEqual([["rolled", []]]);
+    console.log(
+      `${first} rolled in ${nodes[0]?.seconds.toFixed(0)} s; the API did not answer for ${(longest / 1000).toFixed(1)} s at most`,
+    );
+    const has = await uids();
+    expect([...has].filter(([name, uid]) => had.get(name) !== uid).map(([name]) => name)).toEqual(
+      [...replicas, first].sort(),
+    );
+    for (const server of SERVERS) expect([server, await etcdPeers(server)]).toEqual([server, 2]);
+    expect(await readyNodes()).toEqual([...SERVERS, "oregon-worker-1"]);
+    expect(outcomes(await harness("up", "--stack", CLUSTER))).toEqual([[CLUSTER, "unchanged"]]);
   });
 });
