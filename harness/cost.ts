@@ -103,7 +103,7 @@ export function renderStatement(cost: FleetCost): string[] {
   const statement = [
     `Prices: the clouds' own list prices in USD, table of ${tableDate}; ${readCopies(stacks)}. ` +
       `${usd(uncheckedUsd)} of ${usd(totalUsd)} rest on figures from memory or from undated copies (--detail says which).`,
-    `Machines run all ${hours} hours of a month. No discounts, credits, trial months, taxes; no load balancers, because there are none.`,
+    `Machines run all ${hours} hours of a month. No discounts, credits, trial months, taxes; no load balancers but those before three servers, because there are no others.`,
     `Traffic: each region sends ${assumptions.egressGbPerPair} GB a month to each other region over the tunnels and pays for what it sends ` +
       `(--egress-gb changes it). Nothing else counts: image pulls come in, and what goes through the broker is small.`,
     "What clouds give away is counted once an account and cloud, for a fleet that is alone in its accounts.",

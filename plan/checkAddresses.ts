@@ -13,7 +13,7 @@ import {
 import { CLOUD_FACTS, isCloud } from "./clouds";
 import { ASSIGNED_RANGES, RESERVED_RANGES } from "./networks";
 import { breaks, type RuleFinding, type RuleId } from "./rules";
-import { ZONE_PREFIX_BITS } from "./servers";
+import { isReplicated, ZONE_PREFIX_BITS } from "./servers";
 import type { ClusterShape, FleetShape } from "./shape";
 import type { CloudName } from "./types";
 
@@ -91,6 +91,7 @@ export function checkAddresses(clusters: Record<string, ClusterShape>, cableDriv
     findings.push(...checkRoom(name, cluster));
   }
   findings.push(...checkOverlaps(ranges));
+  findings.push(...checkBalancers(ranges, clusters));
   // Only this driver makes the tunnel ends' addresses out of the nodes'.
   if (cableDriver === "vxlan") findings.push(...checkTunnelEnds(ranges));
   return findings;
@@ -220,6 +221,19 @@ function checkOverlaps(ranges: Range[]): RuleFinding[] {
   return pairsOf(ranges, ({ cidr }) => cidr).map(([one, other]) => {
     const value = `${one.text} overlaps ${other.text}`;
     return breaks("cidr-overlap", `${one.place} and ${other.place}`, value, allowed, "change one of the two");
+  });
+}
+
+/** The nodes of a region have routes to the pods and services of all regions: none may lead away from its load balancer. */
+function checkBalancers(ranges: Range[], clusters: Record<string, ClusterShape>): RuleFinding[] {
+  return Object.entries(clusters).flatMap(([name, { cloud, nodes }]) => {
+    const several = isCloud(cloud) && isReplicated({ nodes: Object.values(nodes) });
+    const source = several ? CLOUD_FACTS[cloud].balancerSource : undefined;
+    if (source === undefined) return [];
+    const allowed = `a range outside ${source}: from there the load balancer of ${name} dials its servers, which could not answer`;
+    return ranges
+      .filter(({ kind, region, cidr }) => kind !== "nodeCidr" && region && overlaps(cidr, block(source)))
+      .map(({ place, text }) => breaks("cidr-balancer", place, text, allowed, "choose another"));
   });
 }
 

@@ -61,9 +61,10 @@ function checkServers(at: string, { cloud, nodes }: Cluster): RuleFinding[] {
   // How many there may be is checkClusters' matter.
   if (servers.length !== REPLICATED_SERVERS) return [];
   const { label, zones, severalServers } = CLOUD_FACTS[cloud];
-  if (!severalServers) {
+  if (severalServers !== true) {
     const able = cloudsThat((one) => CLOUD_FACTS[one].severalServers === true);
-    const allowed = `one server on ${label}; three on ${able}, whose load balancer gives the API a stable address`;
+    const why = severalServers ? `, which ${severalServers.lacks}` : "";
+    const allowed = `one server on ${label}${why}; three on ${able}, whose load balancer gives the API a stable address`;
     return [breaks("server-cloud", `${at}.nodes`, `three servers on ${cloud}`, allowed, "make two of them workers")];
   }
   const distinct = new Set(servers.map(([, { zone }]) => zone));

@@ -4,6 +4,9 @@ import { type AdapterName, CLOUDS, type CloudName, EXISTING } from "./types";
 /** Every word that `cloud` may be. */
 export const ADAPTER_NAMES: readonly AdapterName[] = [...CLOUDS, EXISTING];
 
+/** So their packages: an instance's private address is no input there. */
+const NO_CHOSEN_ADDRESS = { lacks: "assigns private addresses and lets none be chosen" };
+
 /** Whether the program makes machines there. */
 export const isCloud = (name: string): name is CloudName => (CLOUDS as readonly string[]).includes(name);
 
@@ -16,10 +19,15 @@ export interface CloudFacts {
   /** A subnet lies in one zone: each zone in use needs a part of the node range, and nodes must say in which they lie. */
   subnetPerZone?: true;
   /**
-   * The cloud has what a cluster of three servers needs, and the adapter makes it: a load balancer whose address is known
-   * before they boot, and private addresses that can be chosen.
+   * Whether the cloud has what a cluster of three servers needs, and the adapter makes it: a load balancer whose address is
+   * known before they boot, and private addresses that can be chosen; or what it lacks, to be read after the cloud's name.
    */
-  severalServers?: true;
+  severalServers?: true | { lacks: string };
+  /**
+   * Range from which the load balancer dials the servers: they see no client's address there, so clients are judged at the
+   * load balancer. Unset: it hands the client's address on, and the servers' firewall judges it.
+   */
+  balancerSource?: string;
   /** What `account` means here, when the cloud needs it. */
   account?: string;
   /** No firewall of the cloud's own: the boot script filters on the host. */
@@ -49,13 +57,37 @@ export const CLOUD_FACTS: Record<AdapterName, CloudFacts> = {
     hostFirewall: false,
     reservedAddresses: 3,
   },
-  vultr: { label: "Vultr", addressBeforeBoot: true, zones: "none", hostFirewall: false, reservedAddresses: 3 },
-  civo: { label: "Civo", addressBeforeBoot: false, zones: "none", hostFirewall: false, reservedAddresses: 3 },
-  linode: { label: "Linode", addressBeforeBoot: false, zones: "none", hostFirewall: false, reservedAddresses: 4 },
+  vultr: {
+    label: "Vultr",
+    addressBeforeBoot: true,
+    zones: "none",
+    severalServers: NO_CHOSEN_ADDRESS,
+    hostFirewall: false,
+    reservedAddresses: 3,
+  },
+  civo: {
+    label: "Civo",
+    addressBeforeBoot: false,
+    zones: "none",
+    severalServers: NO_CHOSEN_ADDRESS,
+    hostFirewall: false,
+    reservedAddresses: 3,
+  },
+  linode: {
+    label: "Linode",
+    addressBeforeBoot: false,
+    zones: "none",
+    severalServers: true,
+    // The range of all NodeBalancers of a region, anybody's (techdocs.akamai.com, "Network and firewall details" of LKE).
+    balancerSource: "192.168.255.0/24",
+    hostFirewall: false,
+    reservedAddresses: 4,
+  },
   "equinix-metal": {
     label: "Equinix Metal",
     addressBeforeBoot: false,
     zones: "none",
+    severalServers: { lacks: "has ended" },
     account: "project id",
     hostFirewall: true,
     reservedAddresses: 3,

@@ -209,7 +209,7 @@ function priceStack(site: Site, egressGbPerPair: number, billable: number): Stac
   const placed = (figure: Provenance): Provenance[] => (at && differ ? [figure, at.provenance] : [figure]);
 
   if (prices) {
-    const { machineFactor = 1, diskFactor = 1, egressUsdPerGb } = at ?? {};
+    const { machineFactor = 1, diskFactor = 1, balancerFactor = 1, egressUsdPerGb } = at ?? {};
     for (const [node, size] of site.sizes) {
       if (!size) continue;
       const month = size.usdPerMonth ?? (size.usdPerHour ?? 0) * HOURS_PER_MONTH;
@@ -227,7 +227,8 @@ function priceStack(site: Site, egressGbPerPair: number, billable: number): Stac
     }
     if (isReplicated(cluster) && prices.balancer) {
       const { balancer, staticAddress } = prices;
-      add("address", "load balancer before the API", balancer.usd, [balancer.provenance]);
+      const figures = balancerFactor === 1 ? [balancer.provenance] : placed(balancer.provenance);
+      add("address", "load balancer before the API", balancer.usd * balancerFactor, figures);
       add("address", "public address, the load balancer's", staticAddress.usd, [staticAddress.provenance]);
     }
     const gb = sentGb(site, egressGbPerPair);

@@ -85,7 +85,8 @@ export const FAULTS: Record<FaultKind, Fault> = {
       oci: "`account` is the right compartment, and a policy lets your group manage instance-family and virtual-network-family in it",
       vultr: "this machine's address, under Account, API, Access Control",
       civo: "a token of the account that owns the network",
-      linode: "a new token that may read and write Linodes, Firewalls, IPs, VPCs and Events: scopes cannot be added",
+      linode:
+        "a new token that may read and write Linodes, Firewalls, IPs, VPCs, Events and, for three servers, NodeBalancers: scopes cannot be added",
       "equinix-metal": "a token that may write to the project named by `account`",
     },
     waits: false,

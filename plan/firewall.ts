@@ -19,6 +19,8 @@ export interface FirewallInput {
   cablePort?: number;
   /** Private addresses of several servers; none where there is one. */
   serverAddresses?: string[];
+  /** Range from which the load balancer before several servers dials them, where they see no client's address. */
+  balancerSource?: string;
   /** Of a cluster that is not ours only what the fleet adds: its own openings are its owner's. */
   existing?: boolean;
 }
@@ -29,6 +31,7 @@ export function planFirewall({
   adminCidrs,
   cablePort = DEFAULT_CABLE_PORT,
   serverAddresses = [],
+  balancerSource,
   existing = false,
 }: FirewallInput): PortRule[] {
   const inside = (name: string, protocol: "tcp" | "udp", port: number, why: string): PortRule => ({
@@ -61,6 +64,20 @@ export function planFirewall({
         ? "Kubernetes API: every gateway exchanges endpoints here from an address known only later; token and TLS guard it"
         : "Kubernetes API, for administrators and the cluster's own nodes",
   };
+  const behindBalancer = (source: string): PortRule[] => [
+    {
+      ...api,
+      sources: [nodeCidr, source],
+      why: "Kubernetes API, for the cluster's own nodes, and for the load balancer, which hides who its clients are",
+    },
+    {
+      ...api,
+      name: "api-clients",
+      on: "load balancer",
+      sources: role === "broker" ? api.sources : adminCidrs,
+      why: role === "broker" ? api.why : "Kubernetes API, for administrators: here alone their addresses are seen",
+    },
+  ];
   const ping: PortRule = {
     name: "ping",
     on: "every node",
@@ -79,9 +96,10 @@ export function planFirewall({
     sources: serverAddresses.map((address) => `${address}/32`),
     why: "etcd: the servers keep the cluster's state together; certificates on both sides guard it",
   };
+  const isReplicated = serverAddresses.length > 0;
   const common = [
-    api,
-    ...(serverAddresses.length > 0 ? [etcd] : []),
+    ...(isReplicated && balancerSource !== undefined ? behindBalancer(balancerSource) : [api]),
+    ...(isReplicated ? [etcd] : []),
     inside("kubelet", "tcp", 10250, "API server to kubelets: logs, exec, metrics"),
     inside("flannel", "udp", 8472, "pod network between the cluster's nodes (VXLAN)"),
     ping,
@@ -95,14 +113,30 @@ export function planFirewall({
   ];
 }
 
-const applies = (rule: PortRule, node: NodePlan): boolean =>
-  rule.on === "every node" || (rule.on === "server" ? node.role === "server" : node.gateway);
+function applies({ on }: PortRule, { role, gateway }: NodePlan): boolean {
+  switch (on) {
+    case "every node":
+      return true;
+    case "server":
+      return role === "server";
+    case "gateways":
+      return gateway;
+    case "load balancer":
+      return false;
+  }
+}
 
 /** Rules for one node. */
 export const nodeRules = (rules: PortRule[], node: NodePlan): PortRule[] => rules.filter((rule) => applies(rule, node));
 
-/** What lets clients reach the API: also for a load balancer before it, where the cloud filters at that, too. */
-export const apiRules = (rules: PortRule[]): PortRule[] => rules.filter(({ name }) => name === "api");
+/**
+ * What lets clients reach the API through a load balancer, where the cloud filters at that: the rules that stand there
+ * alone, or the servers' own where these see the clients, too.
+ */
+export function balancerProfile(rules: PortRule[]): FirewallProfile {
+  const own = rules.filter(({ on }) => on === "load balancer");
+  return { name: "balancer", rules: own.length > 0 ? own : rules.filter(({ name }) => name === "api") };
+}
 
 export interface FirewallProfile {
   name: "server" | "server-gateway" | "gateway" | "worker" | "balancer";

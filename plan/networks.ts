@@ -1,4 +1,5 @@
 /** What fits through each cloud's network, and what names and quotas it has. */
+import { createHash } from "node:crypto";
 import type { CloudName, SubmarinerSpec } from "./types";
 
 /** UDP port of the tunnels where the topology says nothing: IPsec's own behind a NAT. */
@@ -37,9 +38,21 @@ export function largestMssOctets(cloud: CloudName, cableDriver: SubmarinerSpec["
   return Math.min(inside, outside) - IP_AND_TCP_OCTETS;
 }
 
-/** What a cloud cuts off: labels of firewalls, as the adapter makes them. Others take our names whole. */
+/** Of a firewall, a NodeBalancer and its nodes at Linode. */
+const LABEL_LENGTH = 32;
+const LABEL_DIGEST_LENGTH = 6;
+
+/** A label that Linode takes, each once in an account: what is cut off lives on in a digest. */
+export function linodeLabel(text: string): string {
+  if (text.length <= LABEL_LENGTH) return text;
+  const digest = createHash("sha256").update(text).digest("hex").slice(0, LABEL_DIGEST_LENGTH);
+  // Two hyphens in a row are refused.
+  return `${text.slice(0, LABEL_LENGTH - LABEL_DIGEST_LENGTH - 1).replace(/-+$/, "")}-${digest}`;
+}
+
+/** Labels of firewalls where the cloud takes ours not whole, as the adapter makes them. */
 export const FIREWALL_LABELS: Partial<Record<CloudName, (cluster: string, profile: string) => string>> = {
-  linode: (cluster, profile) => `archi-${cluster}-${profile}`.slice(0, 32),
+  linode: (cluster, profile) => linodeLabel(`archi-${cluster}-${profile}`),
 };
 
 /** What a cloud refuses in the name of a machine. */

@@ -1,5 +1,6 @@
 /** Topology → everything that can be known before any cloud is asked. Pure. */
 import { addressAt } from "./cidr";
+import { CLOUD_FACTS } from "./clouds";
 import { planExistingNodes, resolverAddress } from "./existing";
 import { planFirewall } from "./firewall";
 import { spreadReplicas } from "./replicas";
@@ -81,6 +82,7 @@ function planCluster(topology: Topology, name: string, spec: ClusterSpec, peers:
       adminCidrs: topology.adminCidrs,
       cablePort: topology.submariner.cablePort,
       serverAddresses: [...planServerAddresses(spec).values()].sort(),
+      balancerSource: CLOUD_FACTS[spec.cloud].balancerSource,
       existing: spec.cloud === EXISTING,
     }),
   };

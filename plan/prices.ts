@@ -53,6 +53,8 @@ export interface Place {
   machineFactor?: number;
   /** Block storage costs this many times the cloud's price. */
   diskFactor?: number;
+  /** A load balancer costs this many times the cloud's price; default: as much. */
+  balancerFactor?: number;
   /** Traffic out to the internet beyond what is free. Unset: the cloud's usual price. */
   egressUsdPerGb?: number;
   provenance: Provenance;

@@ -67,6 +67,7 @@ export const RULES = {
   "cidr-public": error("Ranges are private: RFC 1918, and 100.64.0.0/10 for pods and services."),
   "cidr-docker": warning("No range touches 172.17.0.0/16, which Docker takes on administrators' machines."),
   "cidr-cloud": error("No node range touches what its cloud keeps for itself."),
+  "cidr-balancer": error("No pods or services of a region lie where a load balancer dials its servers from."),
   "node-cidr-assigned": warning("Where the cloud assigns the node range, it is one that the cloud can assign."),
   "pod-cidr-prefix": error("`podCidr` is /12 to /20."),
   "service-cidr-prefix": error("`serviceCidr` is /12 to /24."),

@@ -114,8 +114,8 @@ export interface Finding {
 /** One opening in a cluster's firewall. Everything not listed stays shut. */
 export interface PortRule {
   name: string;
-  /** Which nodes of the cluster it opens. */
-  on: "every node" | "server" | "gateways";
+  /** Which nodes of the cluster it opens; or the load balancer before its servers, where that judges the clients. */
+  on: "every node" | "server" | "gateways" | "load balancer";
   protocol: "tcp" | "udp" | "icmp";
   /** First and last port, inclusive; 0–0 for icmp. */
   from: number;

@@ -130,6 +130,7 @@ const TAGGED: Record<string, "map" | "freeform" | "list"> = {
   "civo:index/instance:Instance": "list",
   "linode:index/instance:Instance": "list",
   "linode:index/firewall:Firewall": "list",
+  "linode:index/nodeBalancer:NodeBalancer": "list",
   "equinix-metal:index/device:Device": "list",
 };
 

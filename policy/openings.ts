@@ -60,6 +60,7 @@ const READERS: Record<string, ReadOpenings> = {
       }),
   ],
   "linode:index/instance:Instance": unlessGiven("firewallId"),
+  "linode:index/nodeBalancer:NodeBalancer": unlessGiven("firewallId"),
 };
 
 /** What a resource opens; nothing for types that open nothing. */

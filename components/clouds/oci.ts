@@ -4,7 +4,7 @@ import * as identity from "@pulumi/oci/identity";
 import { Provider } from "@pulumi/oci/provider";
 import * as networkloadbalancer from "@pulumi/oci/networkloadbalancer";
 import type * as pulumi from "@pulumi/pulumi";
-import { type FirewallProfile, apiRules } from "../../plan/firewall";
+import { balancerProfile, type FirewallProfile } from "../../plan/firewall";
 import { API_PORT } from "../../plan/names";
 import { onceOf } from "../../plan/once";
 import { FLEXIBLE } from "../../plan/prices/oci";
@@ -240,8 +240,8 @@ function createBalancer(
 ): OpenBalancer<core.Instance> {
   const name = `${cluster.name}-api`;
   const common = { compartmentId: accountOf(cluster), displayName: name, freeformTags: tagsOf(cluster, name) };
-  const rules = apiRules(cluster.firewall);
-  const group = createFirewall(cluster, { name: "balancer", rules }, `${cluster.name}-balancer`, network.vcn.id, opts);
+  const profile = balancerProfile(cluster.firewall);
+  const group = createFirewall(cluster, profile, `${cluster.name}-balancer`, network.vcn.id, opts);
   const address = new core.PublicIp(
     name,
     { ...common, lifetime: "RESERVED" },

@@ -23,11 +23,12 @@ const PLACES =
   "ap-northeast ap-south ap-southeast ap-west au-mel ca-central de-fra-2 es-mad eu-central eu-west fr-par fr-par-2 gb-lon " +
   "in-bom-2 in-maa it-mil jp-osa jp-tyo-3 nl-ams se-sto sg-sin-2 us-central us-east us-iad us-lax us-mia us-ord us-sea " +
   "us-southeast us-west";
-/** $28.80 and $33.60 for the machine that costs $24 elsewhere. */
+/** $28.80 and $33.60 for the machine that costs $24 elsewhere, $12 and $14 for the NodeBalancer that costs $10. */
 const dearer = (name: string, machineFactor: number, egressUsdPerGb: number): Place => ({
   name,
   machineFactor,
   diskFactor: machineFactor,
+  balancerFactor: machineFactor,
   egressUsdPerGb,
   provenance: UNDATED,
 });
@@ -72,6 +73,14 @@ export const LINODE: CloudPrices = {
   places: [...priceEverywhere(PLACES, UNDATED), dearer("id-cgk", 1.2, 0.015), dearer("br-gru", 1.4, 0.007)],
   staticAddress: { usd: 0, provenance: MEMORY },
   ephemeralAddress: { usd: 0, provenance: MEMORY },
+  balancer: {
+    usd: 10,
+    provenance: {
+      source: "https://api.linode.com/v4/nodebalancers/types",
+      from: "an undated copy, unverified",
+      copy: "linode/ansible_linode, nodebalancer_type_list, which quotes the API's answer: $0.015 an hour, $10 a month",
+    },
+  },
   egress: {
     usd: 0.005,
     freeGb: 0,

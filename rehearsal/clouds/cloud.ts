@@ -46,6 +46,8 @@ export interface CloudKind extends Pick<ResourceKind, "required" | "replaceOn" |
   update?(object: CloudObject, context: ResourceContext, olds: Props): Props | Promise<Props>;
   /** @throws InUse */
   delete?(object: CloudObject): void | Promise<void>;
+  /** What the real provider says when the object it shall delete is gone already. Unset: nothing, it is as good. */
+  absent?(id: string): Error;
   /** Computed values that other objects change: seen at refresh. */
   observe?(object: CloudObject): Props;
 }
@@ -286,6 +288,7 @@ export class Cloud {
     const deadline = Date.now() + (this.patient ? (this.options.deletePatienceSeconds ?? 60) : 0) * 1000;
     for (;;) {
       const object = this.get(type, id);
+      if (!object && kind.absent) throw kind.absent(id);
       if (!object) return;
       try {
         await kind.delete?.(object);

@@ -2,7 +2,7 @@ import type { FirewallRule } from "../machines/contract";
 import type { Failure, Props } from "../plugins/contract";
 import { isUnknown } from "../plugins/encoding";
 import { timestamp, type Cloud, type CloudKind } from "./cloud";
-import { FIREWALL, INSTANCE, linodeError, newNumber } from "./linodeNames";
+import { FIREWALL, INSTANCE, linodeError, newNumber, NODE_BALANCER } from "./linodeNames";
 import { EVERY_PORT, firewallRule, isNetwork, parsePorts } from "./network";
 import type { CloudObject } from "./store";
 import { text } from "../plugins/text";
@@ -36,6 +36,8 @@ export function linodeFirewallKinds(cloud: Cloud): Record<string, CloudKind> {
     });
     for (const id of (object.inputs.linodes ?? []) as number[])
       cloud.need(INSTANCE, text(id), () => linodeError("devices.linodes", `Linode ${id} not found`));
+    for (const id of (object.inputs.nodebalancers ?? []) as number[])
+      cloud.need(NODE_BALANCER, text(id), () => linodeError("devices.nodebalancers", `NodeBalancer ${id} not found`));
   };
 
   const firewall: CloudKind = {
@@ -92,25 +94,33 @@ function firewallFailures(inputs: Props): Failure[] {
       failures.push({ property, reason: `expected ${property} to be one of ["ACCEPT" "DROP"], got ${value}` });
   }
   const { label } = inputs;
-  if (typeof label === "string" && !isUnknown(label) && !/^[A-Za-z0-9][A-Za-z0-9._-]{1,30}[A-Za-z0-9]$/.test(label))
+  if (typeof label !== "string" || isUnknown(label)) return failures;
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{1,30}[A-Za-z0-9]$/.test(label))
     failures.push({ property: "label", reason: `expected length of label to be in the range (3 - 32), got ${label}` });
+  if (/--|__|\.\./.test(label))
+    failures.push({ property: "label", reason: `two hyphens, underscores or periods in a row, got ${label}` });
   return failures;
 }
 
-/** The firewall on an instance: given at its creation, in the firewall's own list, or put on it by a device. */
-function firewallOf(cloud: Cloud, instance: CloudObject, except?: CloudObject): CloudObject | undefined {
+/**
+ * The firewall on an instance or a NodeBalancer: given at its creation, in the firewall's own list, or put on an instance
+ * by a device.
+ */
+function firewallOf(cloud: Cloud, guarded: CloudObject, except?: CloudObject): CloudObject | undefined {
+  const [isInstance, list] =
+    guarded.type === INSTANCE ? ([true, "linodes"] as const) : ([false, "nodebalancers"] as const);
   const device = cloud
     .list(DEVICE)
-    .find((one) => one !== except && one.complete && text(one.inputs.entityId) === instance.id);
+    .find((one) => isInstance && one !== except && one.complete && text(one.inputs.entityId) === guarded.id);
   const listed = cloud
     .list(FIREWALL)
-    .find((one) => ((one.inputs.linodes ?? []) as number[]).map(String).includes(instance.id));
-  return cloud.get(FIREWALL, text(device?.inputs.firewallId ?? instance.inputs.firewallId)) ?? listed;
+    .find((one) => ((one.inputs[list] ?? []) as number[]).map(String).includes(guarded.id));
+  return cloud.get(FIREWALL, text(device?.inputs.firewallId ?? guarded.inputs.firewallId)) ?? listed;
 }
 
-/** Inbound rules of an instance. undefined: no firewall, or one that lets everything in. */
-export function linodeFirewallOf(cloud: Cloud, instance: CloudObject): FirewallRule[] | undefined {
-  const firewall = firewallOf(cloud, instance);
+/** Inbound rules of an instance or a NodeBalancer. undefined: no firewall, or one that lets everything in. */
+export function linodeFirewallOf(cloud: Cloud, guarded: CloudObject): FirewallRule[] | undefined {
+  const firewall = firewallOf(cloud, guarded);
   if (!firewall || firewall.inputs.disabled === true || firewall.inputs.inboundPolicy === "ACCEPT") return undefined;
   return inboundsOf(firewall)
     .flatMap((rule) =>

@@ -2,6 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Balancer } from "./contract";
+import { renderSource } from "./firewall";
+
+const EVERYBODY = "0.0.0.0/0";
 
 /** One balancer's rules in the router: where a new connection goes. */
 export interface Balancing {
@@ -10,12 +13,20 @@ export interface Balancing {
   well: string[];
 }
 
-/** Statements that send a balancer's connections to its targets in turn. The client's address stays, as at the clouds'. */
-export function renderBalancing({ balancer: { publicAddress, port }, well }: Balancing): string[] {
+/** Statements that send a balancer's connections to its targets in turn, as far as it takes them. */
+export function renderBalancing({
+  balancer: { publicAddress, port, clients = [EVERYBODY] },
+  well,
+}: Balancing): string[] {
   if (well.length === 0) return [];
   const targets = well.map((address, at) => `${at} : ${address}`).join(", ");
-  return [`ip daddr ${publicAddress} tcp dport ${port} dnat to numgen inc mod ${well.length} map { ${targets} }`];
+  const turn = `ip daddr ${publicAddress} tcp dport ${port} dnat to numgen inc mod ${well.length} map { ${targets} }`;
+  return clients.map((client) => [renderSource(client), turn].filter(Boolean).join(" "));
 }
+
+/** Statements that put a balancer's own address in the place of its clients'; none where these stay, as at most clouds. */
+export const renderHiding = ({ balancer: { publicAddress, source } }: Balancing): string[] =>
+  source === undefined ? [] : [`ct status dnat ct original ip daddr ${publicAddress} snat to ${source}`];
 
 const targetsOf = ({ targets, port }: Balancer): string[] => targets.map((address) => `${address}:${port}`);
 

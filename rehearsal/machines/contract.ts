@@ -39,7 +39,7 @@ export interface MachineSpec {
 
 /**
  * A cloud's load balancer for TCP: connections to its public address go on to machines that answer `/readyz` by HTTPS with
- * 200, in turn. They see the client's own address.
+ * 200, in turn.
  */
 export interface Balancer {
   /** Unique in its cloud. */
@@ -47,8 +47,12 @@ export interface Balancer {
   publicAddress: string;
   /** Its own and the machines'. */
   port: number;
-  /** Private addresses, each of a "nat" machine. */
+  /** Private addresses. */
   targets: string[];
+  /** Where it dials the machines from, so that they see this address. Unset: they see the client's own. */
+  source?: string;
+  /** IPv4 CIDRs whose connections it takes. Unset: anybody's, and the machines' firewalls judge. */
+  clients?: string[];
 }
 
 export interface Machines {

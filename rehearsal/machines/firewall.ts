@@ -45,7 +45,8 @@ function renderRule(rule: FirewallRule): string[] {
   });
 }
 
-function renderSource(source: string): string {
+/** The condition that a packet is from there; empty where that is everywhere. @throws Error when it is no IPv4 CIDR. */
+export function renderSource(source: string): string {
   if (!ipaddr.IPv4.isValidCIDR(source) && !ipaddr.IPv4.isValidFourPartDecimal(source)) {
     throw new Error(`Firewall source "${source}" is not an IPv4 CIDR.`);
   }

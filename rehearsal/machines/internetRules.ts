@@ -1,5 +1,5 @@
 import { EMULATED_INTERNET, OPERATOR, publicGateway } from "./addresses";
-import { type Balancing, renderBalancing } from "./balancers";
+import { type Balancing, renderBalancing, renderHiding } from "./balancers";
 import type { Balancer, MachineSpec, Segment } from "./contract";
 import { bridgeName, OPERATOR_LINK, publicLink } from "./names";
 
@@ -26,7 +26,8 @@ export const ROUTER_TABLE = "internet";
  *   public address therefore reaches its segment and nothing else.
  * - Into a private range nothing passes that was not sent to a public address.
  * - The operator is reached by answers only.
- * - A balancer's connections go to one of its targets and are judged by that machine's firewall.
+ * - A balancer's connections go to one of its targets and are judged by that machine's firewall; some balancers judge
+ *   their clients themselves, and show the machines an address of their own.
  */
 export function renderRouterRules(state: InternetState, balancing: Balancing[] = []): string {
   const reachable = state.hosts.flatMap((host) =>
@@ -57,6 +58,7 @@ table ip ${ROUTER_TABLE} {
   }
   chain from {
     type nat hook postrouting priority srcnat; policy accept;
+    ${balancing.flatMap(renderHiding).join("\n    ")}
     snat to ip saddr map @outbound
   }
   chain through {

@@ -72,6 +72,21 @@ describe("the emulated Linode", () => {
     expect(linode.machine("inner").publicAddress).toBeUndefined();
   });
 
+  test("gives an address of the region's private network to who asks for it, and takes it back with the machine alone", async () => {
+    const { subnet } = await network();
+    const node = await instance(subnet);
+    expect(node.outputs).toMatchObject({ privateIp: false, privateIpAddress: "" });
+    const asked = await linode.update(node, { privateIp: true });
+    expect(asked.outputs.privateIpAddress).toMatch(/^192\.168\.(12[89]|1[3-9]\d|2[0-4]\d|25[0-4])\.\d+$/);
+    expect(asked.outputs.ipv4s).toEqual([node.outputs.ipAddress, asked.outputs.privateIpAddress]);
+    expect(linode.machine("node").privateAddress).toBe("10.50.0.2");
+    await expect(linode.update(asked, { privateIp: undefined })).rejects.toThrow(
+      "must be handled through a support ticket",
+    );
+    const next = await instance(subnet, { privateIp: true }, "next");
+    expect(next.outputs.privateIpAddress).not.toBe(asked.outputs.privateIpAddress);
+  });
+
   test("limits user data to 16384 bytes under the base64, gzipped or not", async () => {
     const long = `#!/bin/bash\n${"x".repeat(20_000)}`;
     await expect(instance(undefined, user(long))).rejects.toThrow(
@@ -143,6 +158,7 @@ describe("the emulated Linode", () => {
       "rules.inbound[0].protocol",
     );
     await expect(firewall({ label: "a label of more than thirty-two characters" })).rejects.toThrow("(3 - 32)");
+    await expect(firewall({ label: "tokyo--fw" })).rejects.toThrow("two hyphens");
     const node = await instance(subnet);
     await expect(instance(subnet, { label: "node" }, "twin")).rejects.toThrow(
       "[400] [label] Label must be unique among your linodes",

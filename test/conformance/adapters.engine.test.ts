@@ -3,11 +3,12 @@ import { contains, parseAddress, parseCidr } from "../../plan/cidr";
 import { CLOUD_FACTS } from "../../plan/clouds";
 import { nodeRules } from "../../plan/firewall";
 import { renderHostFirewall } from "../../plan/hostFirewall";
-import { type CloudName, CLOUDS, type NodeSpec, type PortRule } from "../../plan/types";
+import { type CloudName, CLOUDS, type NodeSpec } from "../../plan/types";
 import type { CloudObject } from "../../rehearsal/clouds/store";
-import type { FirewallRule, MachineSpec } from "../../rehearsal/machines/contract";
+import type { MachineSpec } from "../../rehearsal/machines/contract";
 import { sealedIn, unfold, withoutSealed } from "../program/runSecrets";
 import { ADAPTERS } from "./adapters";
+import { openings } from "./openings";
 import {
   BOOTSTRAP_TOKEN,
   type Built,
@@ -346,15 +347,3 @@ const nodesWithSpare = (cloud: CloudName): Record<string, NodeSpec> => ({
 const RELATION = /Association|Rule:|Rule$|Attachment/;
 
 const typeOf = (cloud: CloudName): string => ADAPTERS[cloud].machineType.split(":").at(-1)!;
-
-/** "tcp 6443-6443 from 10.0.0.0/24" for every source of every rule, in order. */
-const openings = (rules: (PortRule | FirewallRule)[]): string[] =>
-  rules
-    .flatMap(({ protocol, from, to, sources }) =>
-      sources.map((source) =>
-        protocol === "tcp" || protocol === "udp"
-          ? `${protocol} ${from}-${to} from ${source}`
-          : `${protocol} from ${source}`,
-      ),
-    )
-    .sort();

@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { contains, parseAddress, parseCidr } from "../../plan/cidr";
 import { CLOUD_FACTS } from "../../plan/clouds";
+import { balancerProfile, nodeRules } from "../../plan/firewall";
 import type { CloudName } from "../../plan/types";
 import type { CloudObject } from "../../rehearsal/clouds/store";
 import { ADAPTERS } from "./adapters";
+import { openings } from "./openings";
 import {
   apiOutput,
   type Built,
@@ -86,6 +89,35 @@ describe("a cloud's adapter with three servers", () => {
     },
   );
 
+  test.each(REPLICATED_CLOUDS)("%s: lets in on each machine what the plan says, and nothing else", (cloud) => {
+    for (const node of clusterFor(cloud).nodes) {
+      const live = stack.machine(node.name)?.firewall;
+      const planned = openings(nodeRules(clusterFor(cloud).firewall, node));
+      expect([node.name, live && openings(live)]).toEqual([node.name, planned]);
+    }
+  });
+
+  test.for(REPLICATED_CLOUDS)(
+    "%s: the load balancer takes whom the plan says, and the servers take it",
+    (cloud, { skip }) => {
+      const { label, balancerSource } = CLOUD_FACTS[cloud];
+      const [balancer] = balancersOf(cloud);
+      if (balancerSource === undefined) {
+        expect(balancer?.source).toBeUndefined();
+        return skip(`${label}'s hands the client's address on: the servers' firewalls judge it`);
+      }
+      const [rule, ...more] = balancerProfile(clusterFor(cloud).firewall).rules;
+      expect(more).toEqual([]);
+      expect(balancer?.clients).toEqual(rule?.sources);
+      expect(rule?.sources).toEqual(plan.topology.adminCidrs);
+      expect(contains(parseCidr(balancerSource)!, parseAddress(balancer?.source ?? "")!)).toBe(true);
+      for (const { name } of serversOf(cloud)) {
+        const api = stack.machine(name)?.firewall?.find(({ from }) => from === 6443);
+        expect([name, api?.sources]).toEqual([name, [clusterFor(cloud).nodeCidr, balancerSource]]);
+      }
+    },
+  );
+
   test.each(REPLICATED_CLOUDS)("%s: a second preview is empty, also when the cloud is asked first", async (cloud) => {
     for (const refresh of [false, true]) {
       const again = await stack.preview(program(), refresh);
@@ -131,6 +163,12 @@ describe("a cloud's adapter with three servers", () => {
         expect(stack.machine(founder(cloud))?.privateAddress).toBe(planned);
       },
     );
+
+    test.each(REPLICATED_CLOUDS)("%s: nothing is left to do, also when the cloud is asked first", async (cloud) => {
+      const after = await stack.preview(scratchProgram(grownPlan, told, { version: "v1.37.3" }), true);
+      expect(errorsOf(after, clusterFor(cloud))).toEqual([]);
+      expect(changesOf(after, clusterFor(cloud))).toEqual([]);
+    });
   });
 
   test("destroyed, it leaves nothing in any cloud", async () => {

@@ -56,7 +56,7 @@ export const planScratch = (others: (cloud: CloudName) => Record<string, NodeSpe
   planRegions([...CLOUDS], (cloud) => ({ ...ONE_SERVER, ...others(cloud) }));
 
 /** The clouds on which a cluster may have three servers. */
-export const REPLICATED_CLOUDS = CLOUDS.filter((cloud) => CLOUD_FACTS[cloud].severalServers);
+export const REPLICATED_CLOUDS = CLOUDS.filter((cloud) => CLOUD_FACTS[cloud].severalServers === true);
 
 /** Plans one region a cloud, each of three servers in three zones where there are zones, and a worker in the first one. */
 export const planReplicated = (others: Record<string, NodeSpec> = {}): Plan =>

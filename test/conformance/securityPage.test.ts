@@ -1,8 +1,10 @@
 import { resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { renderBootScript } from "../../plan/bootScript";
+import { CLOUD_FACTS } from "../../plan/clouds";
 import { type FirewallInput, planFirewall } from "../../plan/firewall";
-import type { PortRule } from "../../plan/types";
+import { CLOUDS, type PortRule } from "../../plan/types";
 import { planWith, replicatedRegion } from "../plan/fixtures";
 import { runStack } from "../program/mocks";
 import { pageTable } from "./pageTable";
@@ -14,6 +16,7 @@ const PLACES: Record<string, string> = {
   "203.0.113.0/24": "`adminCidrs`",
   "0.0.0.0/0": "anywhere",
   "192.0.2.7/32": "the servers' planned addresses",
+  [String(CLOUD_FACTS.linode.balancerSource)]: "the region's NodeBalancers",
 };
 
 function row({ protocol, from, to, on, sources, why }: PortRule): string[] {
@@ -44,6 +47,20 @@ describe("the security page", () => {
     const more = three.filter(({ name }) => !one.includes(name));
     expect(three).toHaveLength(one.length + more.length);
     expect(rows("ports: three servers")).toEqual(more.map(row));
+  });
+
+  test("lists for three servers where the load balancer hides its clients what differs by that, on every such cloud", () => {
+    const sources = CLOUDS.flatMap((cloud) => CLOUD_FACTS[cloud].balancerSource ?? []);
+    expect(sources).toEqual([CLOUD_FACTS.linode.balancerSource]);
+    const input: FirewallInput = { role: "region", nodeCidr: "192.0.2.0/24", adminCidrs: ["203.0.113.0/24"] };
+    const three = { ...input, serverAddresses: ["192.0.2.7"] };
+    const usual = planFirewall(three);
+    const hiding = planFirewall({ ...three, balancerSource: sources[0] });
+    const differing = hiding.filter((rule) => !usual.some((other) => isDeepStrictEqual(other, rule)));
+    expect(rows("ports: three servers on Linode")).toEqual(differing.map(row));
+    expect(
+      usual.filter((rule) => !hiding.some((other) => isDeepStrictEqual(other, rule))).map(({ name }) => name),
+    ).toEqual(["api"]);
   });
 
   test("lists every credential that the program makes, with its lifetime and renewal", async () => {

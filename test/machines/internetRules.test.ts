@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Balancer } from "../../rehearsal/machines/contract";
 import {
   type Host,
   renderPublicInterface,
@@ -39,6 +40,36 @@ describe("the router's rules", () => {
 
   test("give a machine without public address nothing", () => {
     expect(renderRouterRules({ segments: [], hosts: [host({})] })).not.toContain("10.20.0.10");
+  });
+});
+
+describe("the router's rules for a balancer", () => {
+  const balancer = { id: "api", publicAddress: "198.18.6.99", port: 6443, targets: ["10.50.0.10", "10.50.0.11"] };
+  const rulesFor = (more: Partial<Balancer>): string[] =>
+    renderRouterRules({ segments: [], hosts: [] }, [{ balancer: { ...balancer, ...more }, well: balancer.targets }])
+      .split("\n")
+      .map((line) => line.trim())
+      .filter((line) => line.includes(balancer.publicAddress));
+  const turn = "ip daddr 198.18.6.99 tcp dport 6443 dnat to numgen inc mod 2 map { 0 : 10.50.0.10, 1 : 10.50.0.11 }";
+
+  test("send everybody's connections to its targets in turn, and leave the clients' addresses", () => {
+    expect(rulesFor({})).toEqual([turn]);
+  });
+
+  test("take the connections of its own clients alone, where it judges them", () => {
+    const clients = ["198.18.0.0/24", "203.0.113.7/32"];
+    expect(rulesFor({ clients })).toEqual(clients.map((client) => `ip saddr ${client} ${turn}`));
+    expect(rulesFor({ clients: ["0.0.0.0/0"] })).toEqual([turn]);
+    expect(rulesFor({ clients: [] })).toEqual([]);
+  });
+
+  test("show its targets its own address, where it hides its clients, before any other is shown", () => {
+    const hiding = "ct status dnat ct original ip daddr 198.18.6.99 snat to 192.168.255.10";
+    expect(rulesFor({ source: "192.168.255.10" })).toEqual([turn, hiding]);
+    const text = renderRouterRules({ segments: [], hosts: [] }, [
+      { balancer: { ...balancer, source: "192.168.255.10" }, well: balancer.targets },
+    ]);
+    expect(text.indexOf(hiding)).toBeLessThan(text.indexOf("snat to ip saddr map @outbound"));
   });
 });
 

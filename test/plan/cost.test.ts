@@ -68,6 +68,23 @@ describe("a month's estimate", () => {
     ]);
   });
 
+  it.each([
+    ["jp-tyo-3", 10],
+    ["br-gru", 14],
+  ])("of three servers on Linode has a NodeBalancer, whose address costs nothing more: in %s $%d", (place, usd) => {
+    const nodes = {
+      server: { replicas: [0] },
+      "server-2": { role: "server", replicas: [1] },
+      "server-3": { role: "server", replicas: [2] },
+    };
+    const { lines } = stackOf(planCost(planWith({ clusters: { tokyo: { place, nodes } } })), "tokyo");
+    const balancer = lines.filter(({ what }) => what.includes("load balancer"));
+    expect(balancer.map((line) => [line.what, line.usd])).toEqual([
+      ["load balancer before the API", usd],
+      ["public address, the load balancer's", 0],
+    ]);
+  });
+
   it("of the tree's own fleet is the sum of what its machines, disks, addresses and traffic cost at list prices", () => {
     const cost = planCost(planWith());
     expect(cost.findings).toEqual([]);
@@ -211,6 +228,7 @@ describe("price tables", () => {
         prices.ephemeralAddress,
         prices.egress,
         ...(prices.disk ? [prices.disk] : []),
+        ...(prices.balancer ? [prices.balancer] : []),
       ];
       const lists = [{ provenance: prices.lists.sizes }, { provenance: prices.lists.places }];
       for (const { provenance } of [...prices.sizes, ...prices.places, ...figures, ...lists]) {

@@ -51,7 +51,7 @@ describe("the subnets of a cluster", () => {
 describe("the addresses of several servers", () => {
   test("are distinct, lie in their subnets, and follow from the servers alone", () => {
     fc.assert(
-      fc.property(nodeCidr, servers, zones, fc.constantFrom("aws", "oci"), (cidr, keys, letters, cloud) => {
+      fc.property(nodeCidr, servers, zones, fc.constantFrom("aws", "oci", "linode"), (cidr, keys, letters, cloud) => {
         const nodes = nodesOf(keys, letters);
         const addresses = planServerAddresses({ cloud, nodeCidr: cidr, nodes });
         expect(new Set(addresses.values()).size).toBe(3);

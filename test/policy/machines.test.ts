@@ -68,6 +68,7 @@ describe("tags present", () => {
     ["aws:ec2/eip:Eip", { tags: UNKNOWN }, {}],
     [OCI, { freeformTags: map }, { tags: map }],
     ["vultr:index/instance:Instance", { tags: list }, { tags: ["archipelago"] }],
+    ["linode:index/nodeBalancer:NodeBalancer", { tags: list }, { tags: [] }],
     ["equinix-metal:index/device:Device", { tags: list }, {}],
   ])("tells a tagged %s from one that is not", (type, right, wrong) => {
     expect(findingsOf(tags, resource(type, right))).toEqual([]);

@@ -111,6 +111,7 @@ describe("no management port open to the world", () => {
     ["vultr:index/instance:Instance", "firewallGroupId"],
     ["civo:index/instance:Instance", "firewallId"],
     ["linode:index/instance:Instance", "firewallId"],
+    ["linode:index/nodeBalancer:NodeBalancer", "firewallId"],
   ])("finds a %s without a firewall, and not one whose firewall is still to come", (type, field) => {
     expect(findingsOf(managementPorts, resource(type, {}))).toHaveLength(1);
     expect(findingsOf(managementPorts, resource(type, { [field]: UNKNOWN }))).toEqual([]);

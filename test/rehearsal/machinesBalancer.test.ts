@@ -128,3 +128,46 @@ describe.skipIf(cannotRun)("a balancer of the one-machine world", () => {
     expect(await answers("host")).not.toContain(`one ${OPERATOR.host}`);
   });
 });
+
+describe.skipIf(cannotRun)("a balancer of the one-machine world that hides its clients", () => {
+  const [HIDING, SOURCE, RANGE] = ["198.18.6.99", "192.168.255.10", "192.168.255.0/24"];
+  const SOUTH = "10.70.0.0/25";
+  const behind: FirewallRule[] = [{ protocol: "tcp", from: PORT, to: PORT, sources: [SOUTH, RANGE] }];
+  let world: TestWorld;
+
+  const server = (id: string, at: number) =>
+    machine(id, {
+      ...{ cloud: "linode", segment: "south", publicMode: "interface", firewall: behind },
+      ...{ privateAddress: `10.70.0.${at}`, publicAddress: `198.18.6.${at}` },
+    });
+
+  beforeAll(async () => {
+    world = await TestWorld.create("archi5", [SOUTH]);
+    await world.guard.install();
+    await world.machines.start();
+    await world.machines.ensureSegment({ name: "south", cidr: SOUTH });
+    for (const spec of [server("one", 10), server("two", 11), server("stranger", 12)])
+      await world.machines.createMachine(spec);
+    // They answer no health check: then all of them are asked, as at the clouds.
+    await Promise.all(["one", "two"].map((name) => world.listen(name, PORT)));
+    const targets = ["10.70.0.10", "10.70.0.11"];
+    await world.machines.setBalancers("linode", [
+      { id: "api", publicAddress: HIDING, port: PORT, targets, source: SOURCE, clients: [OPERATOR.cidr] },
+    ]);
+  });
+
+  afterAll(() => world.remove());
+
+  test("shows the machines its own address, which their firewalls must let in", async () => {
+    for (let call = 0; call < 4; call++) expect(await world.call("host", HIDING, PORT)).toBe(SOURCE);
+    await world.machines.setFirewall("one", [{ ...behind[0]!, sources: [SOUTH] }]);
+    await world.machines.setFirewall("two", [{ ...behind[0]!, sources: [SOUTH] }]);
+    for (let call = 0; call < 4; call++) expect(await world.call("host", HIDING, PORT)).toBe("silence");
+    for (const name of ["one", "two"]) await world.machines.setFirewall(name, behind);
+  });
+
+  test("takes no connection but its own clients', who reach no machine past it either", async () => {
+    expect(await world.call("stranger", HIDING, PORT)).not.toBe(SOURCE);
+    expect(await world.call("host", "198.18.6.10", PORT)).toBe("silence");
+  });
+});
