@@ -2,6 +2,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import type { Stack } from "@pulumi/pulumi/automation";
+import { isCloud } from "../plan/clouds";
 import { UserError } from "../plan/errors";
 import { MACHINE_TYPES } from "../plan/machineTypes";
 import { nameOf } from "./phases";
@@ -25,8 +26,9 @@ interface StateResource {
  */
 export async function findMachine(stack: Stack, cloud: string, node: string): Promise<MachineState> {
   const { deployment } = (await stack.exportStack()) as { deployment?: { resources?: StateResource[] } };
+  const type = isCloud(cloud) ? MACHINE_TYPES[cloud] : undefined;
   const found = deployment?.resources?.find(
-    (one) => one.type === MACHINE_TYPES[cloud] && nameOf(one.urn) === node && one.delete !== true,
+    (one) => one.type === type && nameOf(one.urn) === node && one.delete !== true,
   );
   if (found) return { urn: found.urn, isProtected: found.protect === true };
   throw new UserError(
