@@ -9,14 +9,20 @@ import { nameOf } from "./phases";
 
 export interface MachineState {
   urn: string;
+  /** The cloud's; a new machine has another one. */
+  id: string;
+  /** Deleted already, by a replacement that has not made its successor yet. */
+  isGone: boolean;
   isProtected: boolean;
 }
 
 interface StateResource {
   urn: string;
   type: string;
+  id?: string;
   protect?: boolean;
   delete?: boolean;
+  pendingReplacement?: boolean;
 }
 
 /**
@@ -30,7 +36,10 @@ export async function findMachine(stack: Stack, cloud: string, node: string): Pr
   const found = deployment?.resources?.find(
     (one) => one.type === type && nameOf(one.urn) === node && one.delete !== true,
   );
-  if (found) return { urn: found.urn, isProtected: found.protect === true };
+  if (found) {
+    const { urn, id = "", protect, pendingReplacement } = found;
+    return { urn, id, isGone: pendingReplacement === true, isProtected: protect === true };
+  }
   throw new UserError(
     `The state of ${stack.name} has no machine ${node}.`,
     `Put it up first: ./archipelago up --stack ${stack.name}`,

@@ -163,6 +163,24 @@ describe("the nodes of a living region, by the real engine", () => {
     expect(await up()).toEqual({ outcome: "unchanged", errors: [], changes: [] });
   });
 
+  test("a roll stops where the cloud keeps the old machine, and the command it names replaces it", async () => {
+    const had = machineIds();
+    store.failNext({ cloud: "aws", operation: "delete", name: "oregon-worker-1", message: "not to be deleted now" });
+    const { nodes } = await roll(["worker-1"]);
+    expect(nodes[0]!.errors.join()).toMatch(/its machine was not replaced: .*not to be deleted now/);
+    expect(machineIds()).toEqual(had);
+    const [words] = /pulumi up .*/.exec(nodes[0]!.remedy!)!;
+    const { code, text } = await world.pulumi([
+      ...words.replaceAll("'", "").split(" ").slice(1),
+      "--yes",
+      "--skip-preview",
+    ]);
+    expect(code, text).toBe(0);
+    expect(machineIds().filter((id) => !had.includes(id))).toEqual([expect.stringMatching(/^oregon-worker-1 /)]);
+    expect(await protectedNames()).toEqual(PROTECTED);
+    expect(await up()).toEqual({ outcome: "unchanged", errors: [], changes: [] });
+  });
+
   test("nothing is rolled while a replica is missing, nor without a yes", async () => {
     await expect(roll(["worker-1"], { yes: false, ask: () => Promise.resolve(false) })).rejects.toThrow(
       "Nothing was touched.",
