@@ -26,7 +26,7 @@ interface Pod {
     ownerReferences?: { kind: string; uid: string; controller?: boolean }[];
   };
   spec: { nodeName?: string };
-  status?: { phase?: string; conditions?: { type: string; status: string }[] };
+  status?: { phase?: string; conditions?: { type: string; status: string; reason?: string }[] };
 }
 
 const DEADLINE_SECONDS = 900;
@@ -129,9 +129,16 @@ async function isHeldByItsOwn(api: DrainApi, pod: Pod, sent: Set<string>): Promi
   if (owner === undefined) return false;
   const all = await api.list<Pod>(`/api/v1/namespaces/${pod.metadata.namespace}/pods`);
   const lacking = all.filter((other) => ownerOf(other) === owner && !isReady(other));
-  const waits = (other: Pod) => sent.has(keyOf(other)) && (other.spec.nodeName ?? "") === "";
-  return lacking.length > 0 && lacking.every(waits);
+  return lacking.length > 0 && lacking.every((other) => sent.has(keyOf(other)) && isUnschedulable(other));
 }
+
+/** Whether the scheduler has looked for a node and found none; a pod that came back just now it has not looked at yet. */
+const isUnschedulable = ({ spec, status }: Pod): boolean =>
+  !spec.nodeName &&
+  (status?.conditions?.some(
+    ({ type, status: value, reason }) => type === "PodScheduled" && value === "False" && reason === "Unschedulable",
+  ) ??
+    false);
 
 const ownerOf = ({ metadata }: Pod): string | undefined =>
   metadata.ownerReferences?.find(({ controller }) => controller === true)?.uid;

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { planFleet } from "../plan/plan";
 import type { Plan, Topology } from "../plan/types";
-import { ApiServer } from "./apiserver";
+import { ApiError, ApiServer } from "./apiserver";
 import { errorLines, NotReadyError } from "./failure";
 import type { FleetOptions } from "./fleet";
 import { parseKubeconfig } from "./kubeconfig";
@@ -42,11 +42,23 @@ export class LivingFleet {
     for (const api of this.apis.values()) api.close();
   }
 
-  /** Of the chosen clusters that are up. Throws `ApiError` when one does not answer. */
+  /** Of the chosen clusters that are up. Throws NotReadyError when none is, or one does not answer. */
   async versions(chosen: Member[]): Promise<LivingCluster[]> {
     const names = chosen.map(({ name }) => name).filter((name) => this.apis.has(name));
     if (names.length === 0) throw new NotReadyError("None of these clusters is up.", "Put them up: ./archipelago up");
-    return Promise.all(names.map((name) => lookAtVersions(this.api(name), this.plan.clusters[name]!)));
+    return Promise.all(names.map((name) => this.versionsOf(name)));
+  }
+
+  private async versionsOf(name: string): Promise<LivingCluster> {
+    try {
+      return await lookAtVersions(this.api(name), this.plan.clusters[name]!);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      throw new NotReadyError(
+        `${name} does not say what versions it has: ${error.message}.`,
+        `Look: ./archipelago status --stack ${name} --detail`,
+      );
+    }
   }
 
   /**

@@ -2,20 +2,27 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import type { Stack } from "@pulumi/pulumi/automation";
+import { isCloud } from "../plan/clouds";
 import { UserError } from "../plan/errors";
 import { MACHINE_TYPES } from "../plan/machineTypes";
 import { nameOf } from "./phases";
 
 export interface MachineState {
   urn: string;
+  /** The cloud's; a new machine has another one. */
+  id: string;
+  /** Deleted already, by a replacement that has not made its successor yet. */
+  isGone: boolean;
   isProtected: boolean;
 }
 
 interface StateResource {
   urn: string;
   type: string;
+  id?: string;
   protect?: boolean;
   delete?: boolean;
+  pendingReplacement?: boolean;
 }
 
 /**
@@ -25,10 +32,14 @@ interface StateResource {
  */
 export async function findMachine(stack: Stack, cloud: string, node: string): Promise<MachineState> {
   const { deployment } = (await stack.exportStack()) as { deployment?: { resources?: StateResource[] } };
+  const type = isCloud(cloud) ? MACHINE_TYPES[cloud] : undefined;
   const found = deployment?.resources?.find(
-    (one) => one.type === MACHINE_TYPES[cloud] && nameOf(one.urn) === node && one.delete !== true,
+    (one) => one.type === type && nameOf(one.urn) === node && one.delete !== true,
   );
-  if (found) return { urn: found.urn, isProtected: found.protect === true };
+  if (found) {
+    const { urn, id = "", protect, pendingReplacement } = found;
+    return { urn, id, isGone: pendingReplacement === true, isProtected: protect === true };
+  }
   throw new UserError(
     `The state of ${stack.name} has no machine ${node}.`,
     `Put it up first: ./archipelago up --stack ${stack.name}`,

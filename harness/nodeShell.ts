@@ -14,7 +14,7 @@ export interface NodeShellOptions {
 
 export interface NodeShellResult {
   exitCode: number;
-  /** Standard output and error as they came, at most the last OUTPUT_LIMIT_BYTES. */
+  /** Standard output and error as they came, at most the last OUTPUT_LINES. */
   output: string;
 }
 
@@ -26,7 +26,7 @@ const PAUSE_IMAGE = "registry.k8s.io/pause:3.10.2";
 /** What nsenter and its libraries lie in; the script itself then sees the whole machine. */
 const FOLDERS = ["/usr", "/lib", "/lib64", "/bin"];
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-const OUTPUT_LIMIT_BYTES = 256 * 1024;
+const OUTPUT_LINES = 5_000;
 const POLL_MS = 1_000;
 const SAY_MS = 9_000;
 
@@ -49,7 +49,8 @@ interface ShellPod {
  * script's text can be read by everybody who reads pods of kube-system while it runs: no secrets in it. What an earlier
  * call left on the node is removed first.
  *
- * @throws UserError when the pod never ran to its end within the deadline, with what was seen last.
+ * @throws UserError when the pod was refused by its node, or never ran to its end within the deadline, with what was seen
+ *   last.
  */
 export async function runOnNode(
   api: ApiServer,
@@ -69,10 +70,11 @@ export async function runOnNode(
         const pod = await api.get<ShellPod>(`${PODS}/${name}`);
         const exitCode = exitCodeOf(pod);
         if (exitCode !== undefined) {
-          const output = await api.text(`${PODS}/${name}/log?container=shell&limitBytes=${OUTPUT_LIMIT_BYTES}`);
+          const output = await api.text(`${PODS}/${name}/log?container=shell&tailLines=${OUTPUT_LINES}`);
           return { exitCode, output };
         }
         seen = renderState(pod);
+        if (pod.status?.phase === "Failed") throw refused(node, seen);
       } catch (error) {
         if (error instanceof ApiError && error.status === 404) throw gone(node, seen);
         if (!(error instanceof ApiError)) throw error;
@@ -142,6 +144,14 @@ function renderState({ status }: ShellPod): string {
   const waiting = status?.containerStatuses?.[0]?.state?.waiting;
   const words = [status?.phase, status?.reason, waiting?.reason, waiting?.message ?? status?.message];
   return `pod ${words.filter(Boolean).join(", ")}`;
+}
+
+/** A pod that has failed without an exit code never ran, and never will: its node did not admit it. */
+function refused(node: string, seen: string): UserError {
+  return new UserError(
+    `${node}: the node did not run the script; last seen: ${seen}.`,
+    "See why: ./archipelago status --detail, and journalctl -u kubelet on the machine; then run the same again.",
+  );
 }
 
 function late(node: string, seconds: number, seen: string): UserError {

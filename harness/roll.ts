@@ -129,10 +129,9 @@ export function renderRollReport({ nodes }: RollReport): string[] {
   const failed = nodes.find(({ outcome }) => outcome === "failed");
   if (!failed) return ["", ...lines, "", "All rolled. Look around: ./archipelago status --detail"];
   const left = nodes.filter(({ outcome }) => outcome === "stopped");
-  const next = [
-    ...(failed.remedy?.split("\n") ?? []),
-    ...(left.length > 0 ? [`the rest: ${renderRollCommand(left)}`] : []),
-  ];
+  const stacks = [...new Set(left.map(({ stack }) => stack))];
+  const rest = stacks.map((name) => `the rest: ${renderRollCommand(left.filter(({ stack }) => stack === name))}`);
+  const next = [...(failed.remedy?.split("\n") ?? []), ...rest];
   return [
     "",
     ...lines,

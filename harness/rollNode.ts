@@ -7,7 +7,7 @@ import { drainNode, uncordonNode } from "./drain";
 import { NotReadyError } from "./failure";
 import { runPreview, runUp } from "./fleet";
 import type { LivingFleet } from "./livingFleet";
-import { findMachine, setProtection } from "./machineState";
+import { findMachine, type MachineState, setProtection } from "./machineState";
 import { withOnce } from "./once";
 import { nameOf } from "./phases";
 import type { RollOptions } from "./roll";
@@ -53,13 +53,25 @@ export async function rollNode(context: RollContext, step: RollStep): Promise<vo
     throw error;
   }
   say(`${node}: drained; its machine is replaced now`);
-  await replace(context, step, machine.urn, membership?.other.privateAddress);
-  await awaitNode(context, step, api, say);
-  await uncordonNode(api, node);
-  say(`${node}: Ready; waiting for the fleet`);
-  await awaitFleet(context, step, say);
-  if (membership) await awaitMembership(membership, step, api, say, context.options.readySeconds ?? READY_SECONDS);
+  try {
+    await replace(context, step, machine, membership?.other.privateAddress);
+    await awaitNode(context, step, api, say);
+    await persist(() => uncordonNode(api, node));
+    say(`${node}: Ready; waiting for the fleet`);
+    await awaitFleet(context, step, say);
+    if (membership) await awaitMembership(membership, step, api, say, context.options.readySeconds ?? READY_SECONDS);
+  } catch (error) {
+    throw error instanceof UserError ? withStores(error, replaced) : error;
+  }
   if (replaced.length > 0) await decommissionReplaced(fleet.api(fleet.plan.primary.name), replaced, say);
+}
+
+/** The same error for somebody who goes on by hand: what the roll itself would have told the database at its end. */
+function withStores({ message, remedy }: UserError, replaced: number[]): UserError {
+  if (replaced.length === 0) return new UserError(message, remedy);
+  const command = `cockroach node decommission ${replaced.join(" ")}`;
+  const then = `Once the new machine's replicas are Ready: ${command}, as the database's root client; roll no other node before.`;
+  return new UserError(message, `${remedy}\n${then}`);
 }
 
 /** Ids under which the database knows the stores that are about to go. They come back at the same addresses as others. */
@@ -113,29 +125,39 @@ async function empty(
       next: `Then again: ${renderRollCommand([step])}`,
     });
     if (membership) await leaveEtcd(membership, step, api, say);
+    // The new machine has the same name: a node that is still there would not be let in again. Where a server has just left
+    // etcd, its own API breaks connections off until the balancer has missed it.
+    const remove = (): Promise<void> => api.remove(`/api/v1/nodes/${node}`);
+    await (membership ? persist(remove) : remove());
   } catch (error) {
     // As it was before: its pods come back, and the next attempt begins anew.
     await uncordonNode(api, node).catch(() => undefined);
     throw error;
   }
-  // The new machine has the same name: a node that is still there would not be let in again.
-  await persist(() => api.remove(`/api/v1/nodes/${node}`));
 }
 
 async function replace(
-  { options }: RollContext,
+  context: RollContext,
   step: RollStep,
-  urn: string,
+  { urn, id }: MachineState,
   joinAddress: string | undefined,
 ): Promise<void> {
-  const { stacks } = await withOnce(joinAddress ? { [step.node]: { joinAddress } } : {}, () =>
-    runUp({ ...options, stacks: [step.stack], replace: [urn] }),
+  const { stack, node } = step;
+  const { stacks } = await withOnce(joinAddress ? { [node]: { joinAddress } } : {}, () =>
+    runUp({ ...context.options, stacks: [stack], replace: [urn] }),
   );
   const failed = stacks.find(({ outcome }) => outcome !== "changed" && outcome !== "unchanged");
   if (!failed) return;
+  const { cloud } = context.fleet.plan.clusters[stack]!;
+  const now = await findMachine(context.stackOf(stack), cloud, node).catch(() => undefined);
+  // A node that was deleted does not register again by itself: an `up` would wait for it, and find nothing to do.
+  const next =
+    now?.id === id && !now.isGone
+      ? `Its old machine is still there: pulumi up -s ${stack} --replace '${urn}'`
+      : goOn(step);
   throw new UserError(
     `drained and deleted, but its machine was not replaced: ${failed.errors.join("; ")}`,
-    [...(failed.remedy ? [failed.remedy] : []), goOn(step)].join("\n"),
+    [...(failed.remedy ? [failed.remedy] : []), next].join("\n"),
   );
 }
 

@@ -107,12 +107,6 @@ export function renderRollPlan({ steps, refusals }: RollPlan): string[] {
   return lines;
 }
 
-/** The command that rolls what is left. */
-export const renderRollCommand = (steps: Pick<RollStep, "stack" | "key">[]): string => {
-  const flags = (name: string, values: string[]) => [...new Set(values)].map((value) => ` --${name} ${value}`).join("");
-  const stacks = steps.map(({ stack }) => stack);
-  return `./archipelago roll${flags("stack", stacks.slice(0, 1))}${flags(
-    "node",
-    steps.filter(({ stack }) => stack === stacks[0]).map(({ key }) => key),
-  )}`;
-};
+/** The command that rolls these nodes of one stack. */
+export const renderRollCommand = (steps: Pick<RollStep, "stack" | "key">[]): string =>
+  `./archipelago roll --stack ${steps[0]?.stack}${steps.map(({ key }) => ` --node ${key}`).join("")}`;

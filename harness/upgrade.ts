@@ -11,7 +11,8 @@ import { openLivingFleet, type LivingFleet } from "./livingFleet";
 import { membersOf, planSelection } from "./members";
 import { EXIT, type ExitCode } from "./report";
 import { renderDuration, renderTable } from "./text";
-import { upgradeNode } from "./upgradeNode";
+import type { LivingCluster } from "./upgradeLook";
+import { reopenNode, upgradeNode } from "./upgradeNode";
 import { planUpgrade, renderUpgradePlan, type ClusterUpgrade } from "./upgradePlan";
 
 export interface UpgradeOptions extends FleetOptions, Question {
@@ -63,8 +64,9 @@ export async function runUpgrade(options: UpgradeOptions = {}): Promise<UpgradeR
     const planned = upgrades.map((one) => ({ ...one, outcome: "planned" as const, seconds: 0, errors: [] }));
     if (upgrades.length > 0) renderUpgradePlan(upgrades, topology.kubernetes.version).forEach(say);
     if (options.dryRun || upgrades.length === 0) return report(planned);
-    await fleet.gate(BEGIN_SECONDS, [], say);
     await assertWanted(options);
+    const isReopened = await reopenLeft(fleet, living, say);
+    await fleet.gate(isReopened ? GATE_SECONDS : BEGIN_SECONDS, [], say);
     const done: UpgradeReport["clusters"] = [];
     for (const upgrade of upgrades) {
       const isStopped = done.some(({ outcome }) => outcome === "failed");
@@ -75,6 +77,22 @@ export async function runUpgrade(options: UpgradeOptions = {}): Promise<UpgradeR
   } finally {
     fleet.close();
   }
+}
+
+/**
+ * Opens the nodes that a run which was broken off has left cordoned: a replica whose volume lies there waits for its node,
+ * and the gate would wait for the replica. Answers whether there were any.
+ */
+async function reopenLeft(fleet: LivingFleet, living: LivingCluster[], say: (line: string) => void): Promise<boolean> {
+  let isReopened = false;
+  for (const { cluster, nodes } of living) {
+    for (const { name } of nodes.filter(({ leftCordoned }) => leftCordoned)) {
+      say(`[${cluster}] ${name}: uncordoned, an earlier run was broken off`);
+      await reopenNode(fleet.api(cluster), name);
+      isReopened = true;
+    }
+  }
+  return isReopened;
 }
 
 async function upgradeCluster(

@@ -101,7 +101,13 @@ async function checkRanges(api: ApiServer, replicas: number): Promise<string[]> 
     Array.from({ length: replicas }, async (_, ordinal) => {
       const pod = `https:${DATABASE.statefulSet}-${ordinal}:8080`;
       try {
-        return rangesLacking(await api.text(`/api/v1/namespaces/${DATABASE.namespace}/pods/${pod}/proxy/_status/vars`));
+        const vars = await api.text(`/api/v1/namespaces/${DATABASE.namespace}/pods/${pod}/proxy/_status/vars`);
+        const lacking = rangesLacking(vars);
+        const untold = RANGE_METRICS.filter((name) => lacking[name] === undefined);
+        return {
+          ...lacking,
+          ...Object.fromEntries(untold.map((name) => [`replica ${ordinal} does not tell ${name}`, 1])),
+        };
       } catch (error) {
         if (error instanceof ApiError) return { [`replica ${ordinal} does not tell (${error.message})`]: 1 };
         throw error;

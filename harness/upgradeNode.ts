@@ -15,11 +15,14 @@ const NODE_SECONDS = 300;
 const LINES_SHOWN = 12;
 
 interface NodeObject {
+  metadata?: { annotations?: Record<string, string> };
+  spec?: { unschedulable?: boolean };
   status?: { conditions?: { type: string; status: string }[]; nodeInfo?: { kubeletVersion?: string } };
 }
 
 /**
- * Does one step. The node stays cordoned when it fails, and the next run takes the cordon away.
+ * Does one step. The node stays cordoned when it fails, and the next run takes the cordon away; a cordon of somebody else's
+ * outlives the step.
  *
  * @throws UserError with the end of what the node said, or what was seen last.
  */
@@ -29,10 +32,12 @@ export async function upgradeNode(
   version: string,
   say: (line: string) => void,
 ): Promise<void> {
+  let reopen = drain || !part;
   if (part) {
     if (drain) {
-      say(`${node}: draining`);
-      await persist(() => mark(api, node, "true"));
+      reopen = !(await isClosedByOthers(api, node));
+      say(`${node}: draining${reopen ? "" : "; it was cordoned before and stays so"}`);
+      if (reopen) await persist(() => mark(api, node, "true"));
       await drainNode(api, node, { onProgress: say });
     }
     say(`${node}: Kubernetes ${from} to ${version}`);
@@ -43,10 +48,19 @@ export async function upgradeNode(
     if (exitCode !== 0) throw failed(node, output);
     await awaitKubelet(api, node, version, say);
   }
-  if (drain || !part) {
-    await persist(() => uncordonNode(api, node));
-    await persist(() => mark(api, node, null));
-  }
+  if (reopen) await reopenNode(api, node);
+}
+
+/** Takes an upgrade's cordon and its mark from a node. Throws `ApiError`. */
+export async function reopenNode(api: ApiServer, node: string): Promise<void> {
+  await persist(() => uncordonNode(api, node));
+  await persist(() => mark(api, node, null));
+}
+
+/** Whether a node takes no pods because somebody else wants it so. */
+async function isClosedByOthers(api: ApiServer, node: string): Promise<boolean> {
+  const { metadata, spec } = await persist(() => api.get<NodeObject>(`/api/v1/nodes/${node}`));
+  return spec?.unschedulable === true && metadata?.annotations?.[CORDON_ANNOTATION] === undefined;
 }
 
 const mark = (api: ApiServer, node: string, value: string | null): Promise<unknown> =>

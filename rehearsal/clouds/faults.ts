@@ -1,16 +1,7 @@
 import type { FaultKind } from "../../plan/faults";
+import { MACHINE_TYPES } from "../../plan/machineTypes";
 import type { EmulatedCloud } from "./cloud";
 import type { Fault } from "./store";
-
-/** Type whose creation each cloud refuses when it has no machine to give. */
-const MACHINES: Record<EmulatedCloud, string> = {
-  aws: "aws:ec2/instance:Instance",
-  oci: "oci:Core/instance:Instance",
-  vultr: "vultr:index/instance:Instance",
-  civo: "civo:index/instance:Instance",
-  "equinix-metal": "equinix-metal:index/device:Device",
-  linode: "linode:index/instance:Instance",
-};
 
 /** AWS SDK v2 in terraform-provider-aws: "<doing>: operation error <service>: <operation>, https response error …, api error <code>: <text>". */
 const aws = (status: number, error: string, retried = ""): string =>
@@ -172,7 +163,7 @@ export const FAULT_TEXTS: Record<EmulatedCloud, Record<FaultKind, string>> = {
 
 /** The next machines of the cloud are refused, for the given reason and in the cloud's own words. */
 export const machineFault = (cloud: EmulatedCloud, kind: FaultKind, times = 1): Fault => ({
-  ...{ cloud, type: MACHINES[cloud], operation: "create", message: FAULT_TEXTS[cloud][kind], times },
+  ...{ cloud, type: MACHINE_TYPES[cloud], operation: "create", message: FAULT_TEXTS[cloud][kind], times },
 });
 
 /** The next machines of the cloud cannot be had: no capacity. */

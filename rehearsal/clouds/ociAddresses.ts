@@ -3,18 +3,7 @@ import { isUnknown } from "../plugins/encoding";
 import type { Cloud, CloudKind } from "./cloud";
 import { balancerAt } from "./ociBalancer";
 import { takeAddress } from "./network";
-import {
-  born,
-  compartmentFailures,
-  INSTANCE,
-  notFound,
-  ocid,
-  ociError,
-  PRIVATE_IP,
-  renewed,
-  segmentOf,
-  SUBNET,
-} from "./ociNetwork";
+import * as oci from "./ociNetwork";
 import type { CloudObject } from "./store";
 import { text } from "../plugins/text";
 
@@ -32,15 +21,17 @@ export function ociPrivateIpKind(cloud: Cloud): CloudKind {
       [inputs.subnetId, inputs.vnicId, inputs.vlanId].every((one) => one === undefined)
         ? [{ property: "subnetId", reason: "one of subnetId, vlanId or vnicId is required" }]
         : [],
-    newId: (_inputs, context) => ocid("privateip", context),
+    newId: (_inputs, context) => oci.ocid("privateip", context),
     create(object) {
       const { inputs, hidden } = object;
       const owner =
-        inputs.vnicId === undefined ? undefined : cloud.list(INSTANCE).find((one) => one.hidden.vnic === inputs.vnicId);
-      if (inputs.vnicId !== undefined && !owner) throw notFound("PrivateIp");
-      const parent = cloud.need(SUBNET, inputs.subnetId ?? owner?.hidden.subnet, () => notFound("PrivateIp"));
+        inputs.vnicId === undefined
+          ? undefined
+          : cloud.list(oci.INSTANCE).find((one) => one.hidden.vnic === inputs.vnicId);
+      if (inputs.vnicId !== undefined && !owner) throw oci.notFound("PrivateIp");
+      const parent = cloud.need(oci.SUBNET, inputs.subnetId ?? owner?.hidden.subnet, () => oci.notFound("PrivateIp"));
       if (inputs.vnicId === undefined && inputs.lifetime !== "RESERVED")
-        throw ociError(
+        throw oci.ociError(
           "400-InvalidParameter",
           "A private IP that is created without a VNIC must have lifetime RESERVED.",
           "PrivateIp",
@@ -56,10 +47,10 @@ export function ociPrivateIpKind(cloud: Cloud): CloudKind {
         },
         ...{ isPrimary: false, isReserved: inputs.lifetime === "RESERVED", ipState: owner ? "ASSIGNED" : "AVAILABLE" },
         ...{ hostnameLabel: "", vnicId: "", availabilityDomain: "" },
-        ...born(object),
+        ...oci.born(object),
       };
     },
-    update: renewed,
+    update: oci.renewed,
     observe(object) {
       const user = instanceOf(cloud, object);
       return {
@@ -70,30 +61,30 @@ export function ociPrivateIpKind(cloud: Cloud): CloudKind {
     },
     delete(object) {
       const user = instanceOf(cloud, object);
-      const refusal = ociError(
+      const refusal = oci.ociError(
         "409-IncorrectState",
         `The private IP ${object.id} is the primary one of a VNIC and cannot be deleted.`,
         "PrivateIp",
       );
       cloud.assertUnused(user ? [user] : [], refusal.message);
-      const parent = cloud.get(SUBNET, object.hidden.subnet);
-      if (parent) cloud.store.release(segmentOf(text(parent.inputs.vcnId)), object.id);
+      const parent = cloud.get(oci.SUBNET, object.hidden.subnet);
+      if (parent) cloud.store.release(oci.segmentOf(text(parent.inputs.vcnId)), object.id);
     },
   };
 }
 
 /** The instance whose primary VNIC has the private IP. */
 export const instanceOf = (cloud: Cloud, privateIp: CloudObject): CloudObject | undefined =>
-  cloud.list(INSTANCE).find((one) => one.hidden.privateIp === privateIp.id);
+  cloud.list(oci.INSTANCE).find((one) => one.hidden.privateIp === privateIp.id);
 
 /** The first two addresses and the last one of every subnet are Oracle's. */
 export function takePrivateAddress(cloud: Cloud, subnet: CloudObject, holder: string, wish?: string): string {
   const lease = {
-    ...{ pool: segmentOf(text(subnet.inputs.vcnId)), range: text(subnet.inputs.cidrBlock), holder, wish },
+    ...{ pool: oci.segmentOf(text(subnet.inputs.vcnId)), range: text(subnet.inputs.cidrBlock), holder, wish },
     keep: { first: 2, last: 1 },
   };
   return takeAddress(cloud.store, lease, (why) =>
-    ociError(
+    oci.ociError(
       why === "full" ? "400-LimitExceeded" : "400-InvalidParameter",
       {
         taken: `Private IP address ${wish} is already in use.`,
@@ -110,9 +101,9 @@ export function ociPublicIpKind(cloud: Cloud): CloudKind {
   const bound = (object: CloudObject): Props => {
     const target = object.inputs.privateIpId;
     if (target === undefined || target === "") return { state: "AVAILABLE", assignedEntityId: "", privateIpId: "" };
-    cloud.need(PRIVATE_IP, target, () => notFound("PublicIp"));
+    cloud.need(oci.PRIVATE_IP, target, () => oci.notFound("PublicIp"));
     if (cloud.list(PUBLIC_IP).some((other) => other !== object && other.inputs.privateIpId === target))
-      throw ociError("409-Conflict", `The private IP ${text(target)} already has a public IP.`, "PublicIp");
+      throw oci.ociError("409-Conflict", `The private IP ${text(target)} already has a public IP.`, "PublicIp");
     return { state: "ASSIGNED", assignedEntityId: target, assignedEntityType: "PRIVATE_IP", privateIpId: target };
   };
   return {
@@ -126,13 +117,13 @@ export function ociPublicIpKind(cloud: Cloud): CloudKind {
       const { lifetime } = inputs;
       const known = typeof lifetime !== "string" || isUnknown(lifetime) || ["RESERVED", "EPHEMERAL"].includes(lifetime);
       const reason = `expected lifetime to be one of ["EPHEMERAL" "RESERVED"], got ${text(lifetime)}`;
-      return [...(known ? [] : [{ property: "lifetime", reason }]), ...compartmentFailures(inputs)];
+      return [...(known ? [] : [{ property: "lifetime", reason }]), ...oci.compartmentFailures(inputs)];
     },
-    newId: (_inputs, context) => ocid("publicip", context),
+    newId: (_inputs, context) => oci.ocid("publicip", context),
     create(object) {
       const binding = bound(object);
       object.hidden.address ??= cloud.takePublicAddress(object.id, () =>
-        ociError(
+        oci.ociError(
           "400-LimitExceeded",
           "The limit of reserved public IPs for this tenancy has been exceeded.",
           "PublicIp",
@@ -140,20 +131,24 @@ export function ociPublicIpKind(cloud: Cloud): CloudKind {
       );
       const scope = object.inputs.lifetime === "RESERVED" ? "REGION" : "AVAILABILITY_DOMAIN";
       return {
-        ...born(object),
+        ...oci.born(object),
         ...{ scope, availabilityDomain: "", publicIpPoolId: "" },
         ...binding,
         ipAddress: object.hidden.address,
       };
     },
-    update: (object) => ({ ...renewed(object), ...bound(object) }),
+    update: (object) => ({ ...oci.renewed(object), ...bound(object) }),
     observe(object) {
       const balancer = balancerAt(cloud, object.id);
       return balancer ? { state: "ASSIGNED", assignedEntityId: balancer.id, privateIpId: balancer.hidden.address } : {};
     },
     delete(object) {
       const balancer = balancerAt(cloud, object.id);
-      const refusal = ociError("409-Conflict", `The public IP ${object.id} is in use by ${balancer?.id}.`, "PublicIp");
+      const refusal = oci.ociError(
+        "409-Conflict",
+        `The public IP ${object.id} is in use by ${balancer?.id}.`,
+        "PublicIp",
+      );
       cloud.assertUnused(balancer ? [balancer] : [], refusal.message);
       cloud.releasePublicAddress(object.id);
     },

@@ -2,19 +2,8 @@ import type { Balancer } from "../machines/contract";
 import { text } from "../plugins/text";
 import type { Props } from "../plugins/contract";
 import { timestamp, type Cloud, type CloudKind } from "./cloud";
-import { takePrivateAddress } from "./ociAddresses";
-import {
-  compartmentFailures,
-  INSTANCE,
-  notFound,
-  NSG,
-  ocid,
-  ociError,
-  PRIVATE_IP,
-  reachesInternet,
-  segmentOf,
-  SUBNET,
-} from "./ociNetwork";
+import { PUBLIC_IP, takePrivateAddress } from "./ociAddresses";
+import * as oci from "./ociNetwork";
 import { admits } from "./ociSecurity";
 import type { CloudObject } from "./store";
 
@@ -22,7 +11,6 @@ export const LOAD_BALANCER = "oci:NetworkLoadBalancer/networkLoadBalancer:Networ
 const BACKEND_SET = "oci:NetworkLoadBalancer/backendSet:BackendSet";
 const BACKEND = "oci:NetworkLoadBalancer/backend:Backend";
 const LISTENER = "oci:NetworkLoadBalancer/listener:Listener";
-const PUBLIC_IP = "oci:Core/publicIp:PublicIp";
 
 const reservedOf = ({ inputs }: CloudObject): string[] =>
   ((inputs.reservedIps ?? []) as { id: string }[]).map(({ id }) => id);
@@ -34,12 +22,12 @@ export const balancerAt = (cloud: Cloud, publicIp: string): CloudObject | undefi
 /** Network load balancers of the emulated Oracle cloud, as far as the fleet uses them: public, TCP, addresses behind. */
 export function ociBalancerKinds(cloud: Cloud): Record<string, CloudKind> {
   const needBalancer = (object: CloudObject): CloudObject =>
-    cloud.need(LOAD_BALANCER, object.inputs.networkLoadBalancerId, () => notFound("NetworkLoadBalancer"));
+    cloud.need(LOAD_BALANCER, object.inputs.networkLoadBalancerId, () => oci.notFound("NetworkLoadBalancer"));
   const within = (type: string, balancer: unknown): CloudObject[] =>
     cloud.list(type).filter((one) => one.inputs.networkLoadBalancerId === balancer);
   const needSet = (object: CloudObject, name: unknown): void => {
     const found = within(BACKEND_SET, object.inputs.networkLoadBalancerId).some((one) => one.inputs.name === name);
-    if (!found) throw notFound("BackendSet");
+    if (!found) throw oci.notFound("BackendSet");
   };
   /** Parts are named, and no two of a kind have the same name or, for listeners and backends, the same place. */
   const assertAlone = (object: CloudObject, what: string, keys: string[]): void => {
@@ -47,7 +35,7 @@ export function ociBalancerKinds(cloud: Cloud): Record<string, CloudKind> {
     const twin = within(object.type, object.inputs.networkLoadBalancerId).some(
       (one) => one !== object && key(one) === key(object),
     );
-    if (twin) throw ociError("409-Conflict", `${what} already exists in the network load balancer.`, what);
+    if (twin) throw oci.ociError("409-Conflict", `${what} already exists in the network load balancer.`, what);
   };
   const part = (what: string): Pick<CloudKind, "newId"> => ({
     newId: (inputs) => `networkLoadBalancers/${text(inputs.networkLoadBalancerId)}/${what}/${text(inputs.name)}`,
@@ -57,22 +45,22 @@ export function ociBalancerKinds(cloud: Cloud): Record<string, CloudKind> {
     required: ["compartmentId", "displayName", "subnetId"],
     replaceOn: ["subnetId", "isPrivate", "reservedIps", "assignedPrivateIpv4", "assignedIpv6", "subnetIpv6cidr"],
     computed: ["definedTags", "freeformTags", "ipAddresses", "nlbIpVersion", "state", "systemTags", "timeCreated"],
-    check: compartmentFailures,
-    newId: (_inputs, context) => ocid("networkloadbalancer", context),
+    check: oci.compartmentFailures,
+    newId: (_inputs, context) => oci.ocid("networkloadbalancer", context),
     create(object) {
       const { inputs, hidden } = object;
-      const subnet = cloud.need(SUBNET, inputs.subnetId, () => notFound("NetworkLoadBalancer"));
-      if (inputs.isPrivate !== true && !reachesInternet(cloud, subnet))
-        throw ociError(
+      const subnet = cloud.need(oci.SUBNET, inputs.subnetId, () => oci.notFound("NetworkLoadBalancer"));
+      if (inputs.isPrivate !== true && !oci.reachesInternet(cloud, subnet))
+        throw oci.ociError(
           "400-InvalidParameter",
           "A public network load balancer needs a public subnet.",
           "NetworkLoadBalancer",
         );
-      for (const group of groupsOf(object)) cloud.need(NSG, group, () => notFound("NetworkLoadBalancer"));
+      for (const group of groupsOf(object)) cloud.need(oci.NSG, group, () => oci.notFound("NetworkLoadBalancer"));
       const addresses = reservedOf(object).map((id) => {
-        const address = cloud.need(PUBLIC_IP, id, () => notFound("NetworkLoadBalancer"));
+        const address = cloud.need(PUBLIC_IP, id, () => oci.notFound("NetworkLoadBalancer"));
         if (![undefined, object].includes(balancerAt(cloud, id)) || address.inputs.privateIpId)
-          throw ociError("409-Conflict", `The reserved IP ${id} is already in use.`, "NetworkLoadBalancer");
+          throw oci.ociError("409-Conflict", `The reserved IP ${id} is already in use.`, "NetworkLoadBalancer");
         return { ipAddress: address.computed.ipAddress, isPublic: true, ipVersion: "IPV4", reservedIps: [{ id }] };
       });
       hidden.subnet = subnet.id;
@@ -87,8 +75,8 @@ export function ociBalancerKinds(cloud: Cloud): Record<string, CloudKind> {
     },
     update: ({ inputs }) => ({ ...inputs }),
     delete(object) {
-      const subnet = cloud.get(SUBNET, object.hidden.subnet);
-      if (subnet) cloud.store.release(segmentOf(text(subnet.inputs.vcnId)), object.id);
+      const subnet = cloud.get(oci.SUBNET, object.hidden.subnet);
+      if (subnet) cloud.store.release(oci.segmentOf(text(subnet.inputs.vcnId)), object.id);
     },
   };
 
@@ -109,7 +97,7 @@ export function ociBalancerKinds(cloud: Cloud): Record<string, CloudKind> {
         ({ inputs }) => inputs.defaultBackendSetName === name,
       );
       const refusal = `The backend set ${text(name)} is used by listener ${text(users[0]?.inputs.name)}.`;
-      cloud.assertUnused(users, ociError("409-Conflict", refusal, "BackendSet").message);
+      cloud.assertUnused(users, oci.ociError("409-Conflict", refusal, "BackendSet").message);
     },
   };
 
@@ -161,7 +149,7 @@ export const balancersWithin = (cloud: Cloud, group: string): CloudObject[] =>
 function addressOf(cloud: Cloud, { ipAddress, targetId }: Props): string | undefined {
   if (typeof ipAddress === "string") return ipAddress;
   const target =
-    cloud.get(INSTANCE, targetId)?.computed.privateIp ?? cloud.get(PRIVATE_IP, targetId)?.computed.ipAddress;
+    cloud.get(oci.INSTANCE, targetId)?.computed.privateIp ?? cloud.get(oci.PRIVATE_IP, targetId)?.computed.ipAddress;
   return typeof target === "string" ? target : undefined;
 }
 

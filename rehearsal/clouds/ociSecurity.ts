@@ -4,19 +4,7 @@ import { isUnknown } from "../plugins/encoding";
 import { randomHex, timestamp, type Cloud, type CloudKind } from "./cloud";
 import { balancersWithin } from "./ociBalancer";
 import { EVERY_PORT, firewallRule, isNetwork } from "./network";
-import {
-  born,
-  compartmentFailures,
-  INSTANCE,
-  notFound,
-  NSG,
-  ocid,
-  ociError,
-  renewed,
-  SECURITY_LIST,
-  SUBNET,
-  VCN,
-} from "./ociNetwork";
+import * as oci from "./ociNetwork";
 import type { CloudObject } from "./store";
 import { text } from "../plugins/text";
 
@@ -34,18 +22,18 @@ export function ociSecurityKinds(cloud: Cloud): Record<string, CloudKind> {
     required: ["compartmentId", "vcnId"],
     replaceOn: ["vcnId"],
     computed: ["state", "timeCreated", "definedTags", "freeformTags", "displayName"],
-    check: compartmentFailures,
-    newId: (_inputs, context) => ocid("networksecuritygroup", context),
+    check: oci.compartmentFailures,
+    newId: (_inputs, context) => oci.ocid("networksecuritygroup", context),
     create(object) {
-      cloud.need(VCN, object.inputs.vcnId, () => notFound("NetworkSecurityGroup"));
-      return born(object);
+      cloud.need(oci.VCN, object.inputs.vcnId, () => oci.notFound("NetworkSecurityGroup"));
+      return oci.born(object);
     },
-    update: renewed,
+    update: oci.renewed,
     delete(object) {
-      const machines = cloud.list(INSTANCE).filter((one) => nsgsOf(one).includes(object.id));
+      const machines = cloud.list(oci.INSTANCE).filter((one) => nsgsOf(one).includes(object.id));
       const members = [...machines, ...balancersWithin(cloud, object.id)];
       const refusal = `The NetworkSecurityGroup ${object.id} is in use by the VNIC of ${members[0]?.id}.`;
-      cloud.assertUnused(members, ociError("409-Conflict", refusal, "NetworkSecurityGroup").message);
+      cloud.assertUnused(members, oci.ociError("409-Conflict", refusal, "NetworkSecurityGroup").message);
     },
   };
 
@@ -57,9 +45,9 @@ export function ociSecurityKinds(cloud: Cloud): Record<string, CloudKind> {
     newId: () => randomHex(6).toUpperCase(),
     create(object) {
       const { networkSecurityGroupId, source, sourceType } = object.inputs;
-      cloud.need(NSG, networkSecurityGroupId, () => notFound("NetworkSecurityGroupSecurityRule"));
+      cloud.need(oci.NSG, networkSecurityGroupId, () => oci.notFound("NetworkSecurityGroupSecurityRule"));
       if (sourceType === "NETWORK_SECURITY_GROUP")
-        cloud.need(NSG, source, () => notFound("NetworkSecurityGroupSecurityRule"));
+        cloud.need(oci.NSG, source, () => oci.notFound("NetworkSecurityGroupSecurityRule"));
       const defaults = { stateless: false, description: "", sourceType: "", destinationType: "" };
       return { ...defaults, ...object.inputs, isValid: true, timeCreated: timestamp() };
     },
@@ -69,19 +57,19 @@ export function ociSecurityKinds(cloud: Cloud): Record<string, CloudKind> {
     required: ["compartmentId", "vcnId"],
     replaceOn: ["vcnId"],
     computed: ["state", "timeCreated", "definedTags", "freeformTags", "displayName"],
-    check: compartmentFailures,
-    newId: (_inputs, context) => ocid("securitylist", context),
+    check: oci.compartmentFailures,
+    newId: (_inputs, context) => oci.ocid("securitylist", context),
     create(object) {
-      cloud.need(VCN, object.inputs.vcnId, () => notFound("SecurityList"));
-      return born(object);
+      cloud.need(oci.VCN, object.inputs.vcnId, () => oci.notFound("SecurityList"));
+      return oci.born(object);
     },
-    update: renewed,
+    update: oci.renewed,
     delete(object) {
       const users = cloud
-        .list(SUBNET)
+        .list(oci.SUBNET)
         .filter((one) => ((one.inputs.securityListIds ?? []) as string[]).includes(object.id));
       const refusal = `The SecurityList ${object.id} is referenced by Subnet ${users[0]?.id}.`;
-      cloud.assertUnused(users, ociError("409-Conflict", refusal, "SecurityList").message);
+      cloud.assertUnused(users, oci.ociError("409-Conflict", refusal, "SecurityList").message);
     },
   };
 
@@ -91,14 +79,14 @@ export function ociSecurityKinds(cloud: Cloud): Record<string, CloudKind> {
     computed: ["state", "timeCreated", "displayName", "compartmentId"],
     newId: (inputs) => text(inputs.manageDefaultResourceId),
     create(object) {
-      if (!cloud.list(VCN).some((vcn) => vcn.computed.defaultSecurityListId === object.id))
-        throw notFound("SecurityList");
-      return born(object);
+      if (!cloud.list(oci.VCN).some((vcn) => vcn.computed.defaultSecurityListId === object.id))
+        throw oci.notFound("SecurityList");
+      return oci.born(object);
     },
-    update: renewed,
+    update: oci.renewed,
   };
 
-  return { [NSG]: group, [NSG_RULE]: rule, [SECURITY_LIST]: list, [DEFAULT_SECURITY_LIST]: defaultList };
+  return { [oci.NSG]: group, [NSG_RULE]: rule, [oci.SECURITY_LIST]: list, [DEFAULT_SECURITY_LIST]: defaultList };
 }
 
 function ruleFailures(inputs: Props): Failure[] {
@@ -146,11 +134,11 @@ export const admits = (cloud: Cloud, groups: string[], port: number): boolean =>
   );
 
 function listRules(cloud: Cloud, instance: CloudObject): (FirewallRule | undefined)[] {
-  const subnet = cloud.get(SUBNET, instance.hidden.subnet);
-  const vcn = cloud.get(VCN, subnet?.inputs.vcnId);
+  const subnet = cloud.get(oci.SUBNET, instance.hidden.subnet);
+  const vcn = cloud.get(oci.VCN, subnet?.inputs.vcnId);
   if (!subnet || !vcn) return [];
   return ((subnet.computed.securityListIds ?? []) as string[]).flatMap((id) => {
-    const own = cloud.get(SECURITY_LIST, id) ?? cloud.get(DEFAULT_SECURITY_LIST, id);
+    const own = cloud.get(oci.SECURITY_LIST, id) ?? cloud.get(DEFAULT_SECURITY_LIST, id);
     // What a VCN's default list lets in when nobody has changed it: SSH and some ICMP from everywhere.
     if (!own) return ["tcp", "icmp"].map((protocol) => firewallRule(protocol, { from: 22, to: 22 }, ["0.0.0.0/0"]));
     return ((own.inputs.ingressSecurityRules ?? []) as Props[]).map((one) =>
@@ -165,7 +153,7 @@ const toRule = (inputs: Props, sources: string[], ports: { from: number; to: num
 const sourcesOf = (cloud: Cloud, inputs: Props): string[] =>
   inputs.sourceType === "NETWORK_SECURITY_GROUP"
     ? cloud
-        .list(INSTANCE)
+        .list(oci.INSTANCE)
         .filter((one) => one.complete && nsgsOf(one).includes(text(inputs.source)))
         .map((one) => `${text(one.computed.privateIp)}/32`)
     : [text(inputs.source)];

@@ -3,52 +3,28 @@ import { contains, parseAddress, parseCidr } from "../../plan/cidr";
 import { CLOUD_FACTS } from "../../plan/clouds";
 import { nodeRules } from "../../plan/firewall";
 import { renderHostFirewall } from "../../plan/hostFirewall";
-import { type CloudName, CLOUDS, type NodeSpec } from "../../plan/types";
+import { type CloudName, CLOUDS } from "../../plan/types";
 import type { CloudObject } from "../../rehearsal/clouds/store";
-import type { MachineSpec } from "../../rehearsal/machines/contract";
 import { sealedIn, unfold, withoutSealed } from "../program/runSecrets";
 import { ADAPTERS } from "./adapters";
 import { openings } from "./openings";
-import {
-  BOOTSTRAP_TOKEN,
-  type Built,
-  clusterOf,
-  type Edition,
-  firstNodes,
-  planScratch,
-  scratchProgram,
-  type Told,
-} from "./scratchFleet";
+import { BOOTSTRAP_TOKEN, type Built, clusterOf, planScratch, scratchProgram, type Told } from "./scratchFleet";
 import { belongsTo, changesOf, errorsOf, type Run, ScratchStack } from "./scratchStack";
 
 /** One contract, one suite: every adapter is asked the same, by the real engine, on its emulated cloud. */
 describe("every cloud's adapter", () => {
   const stack = new ScratchStack();
   const told = new Map<string, Told>();
-  const firstPlan = planScratch();
-  const clusterFor = (cloud: CloudName) => firstPlan.clusters[clusterOf(cloud)]!;
-  const program = (edition: Edition = {}, nodes?: (cloud: CloudName) => Record<string, NodeSpec>) =>
-    scratchProgram(nodes ? planScratch(nodes) : firstPlan, told, edition);
-  const machineOf = (node: string): MachineSpec => {
-    const machine = stack.machine(node);
-    if (!machine) throw new Error(`no machine ${node}`);
-    return machine;
-  };
-  const objectsOf = (cloud: CloudName) => stack.store.list(cloud);
-  const machineObject = (cloud: CloudName, node: string): CloudObject => {
-    const object = objectsOf(cloud).find(({ type, name }) => type === ADAPTERS[cloud].machineType && name === node);
-    if (!object) throw new Error(`no machine ${node} in ${cloud}`);
-    return object;
-  };
-  const withoutWorker = (key: string) => (cloud: CloudName) =>
-    Object.fromEntries(Object.entries(nodesWithSpare(cloud)).filter(([name]) => name !== key));
+  const plan = planScratch();
+  const clusterFor = (cloud: CloudName) => plan.clusters[clusterOf(cloud)]!;
+  const program = scratchProgram(plan, told);
 
   beforeAll(() => stack.open());
   afterAll(() => stack.close());
 
   describe("brought up", () => {
     let first: Run;
-    beforeAll(async () => (first = await stack.up(program())));
+    beforeAll(async () => (first = await stack.up(program)));
 
     test.each(CLOUDS)("%s: makes every node's machine once, servers first, under the node's name", (cloud) => {
       expect(errorsOf(first, clusterFor(cloud))).toEqual([]);
@@ -62,7 +38,7 @@ describe("every cloud's adapter", () => {
       "%s: puts them into one network with the planned range, each at an address of its own",
       (cloud) => {
         const { nodes, nodeCidr } = clusterFor(cloud);
-        const machines = nodes.map(({ name }) => machineOf(name));
+        const machines = nodes.map(({ name }) => stack.machineOf(name));
         const segments = new Set(machines.map(({ segment }) => segment));
         expect([...segments].map((name) => stack.machines.segments.get(name)?.cidr)).toEqual([nodeCidr]);
         expect(new Set(machines.map(({ privateAddress }) => privateAddress)).size).toBe(nodes.length);
@@ -79,11 +55,11 @@ describe("every cloud's adapter", () => {
     test.each(CLOUDS)("%s: lets in on each machine what the plan says, and nothing else", (cloud) => {
       const { nodes, firewall, nodeCidr } = clusterFor(cloud);
       for (const node of nodes) {
-        const { name, firewall: live } = machineOf(node.name);
+        const { name, firewall: live } = stack.machineOf(node.name);
         const rules = nodeRules(firewall, node);
         if (CLOUD_FACTS[cloud].hostFirewall) {
           expect([name, live]).toEqual([name, undefined]);
-          expect(machineOf(name).userData).toContain(renderHostFirewall(rules));
+          expect(stack.machineOf(name).userData).toContain(renderHostFirewall(rules));
           continue;
         }
         const open = [...openings(rules), ...(ADAPTERS[cloud].alwaysOpen?.(nodeCidr) ?? [])];
@@ -105,7 +81,7 @@ describe("every cloud's adapter", () => {
 
     test.each(CLOUDS)("%s: gives each node of a pool its pool's size", (cloud) => {
       const [plain, other] = ["worker-1", "worker-2"].map((key) =>
-        ADAPTERS[cloud].sizeOf(machineObject(cloud, `${clusterOf(cloud)}-${key}`).inputs),
+        ADAPTERS[cloud].sizeOf(stack.machineObject(cloud, `${clusterOf(cloud)}-${key}`).inputs),
       );
       expect(other).toBe(ADAPTERS[cloud].otherSize);
       expect(plain).not.toBe(other);
@@ -120,14 +96,14 @@ describe("every cloud's adapter", () => {
         const { nodes } = clusterFor(cloud);
         expect(nodes.filter(({ gateway }) => gateway)).toHaveLength(2);
         for (const { name, staticAddress, role } of nodes) {
-          const { publicAddress } = machineOf(name);
+          const { publicAddress } = stack.machineOf(name);
           expect(publicAddress, `${name} has a way out`).toMatch(/^198\.18\./);
           if (!staticAddress) continue;
           expect([name, built.get(name)?.publicAddress]).toEqual([name, publicAddress]);
           const known = told.get(name)?.apiAddress;
           expect([name, known]).toEqual([name, how === "learnt" ? undefined : publicAddress]);
           if (role === "server")
-            expect(machineOf(name).userData.includes(String(publicAddress))).toBe(how !== "learnt");
+            expect(stack.machineOf(name).userData.includes(String(publicAddress))).toBe(how !== "learnt");
         }
       },
     );
@@ -136,11 +112,13 @@ describe("every cloud's adapter", () => {
       "%s: hands every machine its boot script byte for byte, with the server's private address",
       (cloud) => {
         const { nodes } = clusterFor(cloud);
-        const server = machineOf(nodes[0]!.name).privateAddress;
+        const server = stack.machineOf(nodes[0]!.name).privateAddress;
         for (const { name, role } of nodes) {
           const script = Buffer.from(told.get(name)?.script ?? "");
           expect(script.length, name).toBeGreaterThan(5000);
-          expect(Buffer.from(machineOf(name).userData).equals(script), `${name}: ${script.length} bytes`).toBe(true);
+          expect(Buffer.from(stack.machineOf(name).userData).equals(script), `${name}: ${script.length} bytes`).toBe(
+            true,
+          );
           expect([name, told.get(name)?.serverAddresses]).toEqual([name, role === "server" ? [] : [server]]);
         }
       },
@@ -170,11 +148,11 @@ describe("every cloud's adapter", () => {
         JSON.stringify(
           ["tags", "freeformTags", "label", "name", "displayName", "description"].map((key) => inputs[key]),
         );
-      const own = objectsOf(cloud).filter(({ stack: name }) => name === "scratch");
+      const own = stack.store.list(cloud).filter(({ stack: name }) => name === "scratch");
       const strangers = own.filter((object) => !RELATION.test(object.type) && !said(object).includes(cluster.name));
       expect(strangers.map(({ type, name }) => `${type} ${name}`)).toEqual([]);
       for (const { name } of cluster.nodes) {
-        const { inputs } = machineObject(cloud, name);
+        const { inputs } = stack.machineObject(cloud, name);
         const tags = JSON.stringify(inputs.tags ?? inputs.freeformTags);
         expect([name, tags.includes('"archipelago"'), tags.includes(`"${cluster.name}"`)]).toEqual([name, true, true]);
       }
@@ -185,8 +163,8 @@ describe("every cloud's adapter", () => {
     let second: Run;
     let refreshed: Run;
     beforeAll(async () => {
-      second = await stack.preview(program());
-      refreshed = await stack.preview(program(), true);
+      second = await stack.preview(program);
+      refreshed = await stack.preview(program, true);
     });
 
     test.each(CLOUDS)("%s: a second preview is empty", (cloud) => {
@@ -207,12 +185,12 @@ describe("every cloud's adapter", () => {
       const drifted = CLOUDS.flatMap((cloud) => {
         const { readsBack } = ADAPTERS[cloud];
         if ("skip" in readsBack) return [];
-        const object = machineObject(cloud, `${clusterOf(cloud)}-worker-1`);
+        const object = stack.machineObject(cloud, `${clusterOf(cloud)}-worker-1`);
         const before = Object.fromEntries(Object.keys(readsBack.inputs).map((key) => [key, object.inputs[key]]));
         stack.store.drift(object, readsBack.inputs);
         return [{ object, before }];
       });
-      read = await stack.preview(program(), true);
+      read = await stack.preview(program, true);
       for (const { object, before } of drifted) stack.store.drift(object, before);
     });
 
@@ -223,127 +201,7 @@ describe("every cloud's adapter", () => {
       expect(changesOf(read, clusterFor(cloud))).toEqual([]);
     });
   });
-
-  describe("with another image and another boot script", () => {
-    let changed: Run;
-    beforeAll(async () => (changed = await stack.preview(program({ newImage: true, version: "v1.37.3" }))));
-
-    test.each(CLOUDS)("%s: replaces and changes nothing unasked", (cloud) => {
-      expect(told.get(`${clusterOf(cloud)}-worker-1`)?.script).toContain("KUBERNETES='1.37.3'");
-      expect(errorsOf(changed, clusterFor(cloud))).toEqual([]);
-      expect(changesOf(changed, clusterFor(cloud))).toEqual([]);
-    });
-  });
-
-  describe("with user data no cloud takes", () => {
-    let refused: Run;
-    let after: Run;
-    const limited = CLOUDS.filter((cloud) => "refusal" in ADAPTERS[cloud].userDataLimit);
-    beforeAll(async () => {
-      const withBig = (cloud: CloudName) => ({
-        ...firstNodes(cloud),
-        ...(limited.includes(cloud) && { big: { role: "worker" } as const }),
-      });
-      refused = await stack.up(program({ oversized: "big" }, withBig));
-      after = await stack.preview(program());
-    });
-
-    test.for(CLOUDS)(
-      "%s: the user reads its own words, and nothing is left of the refused machine",
-      (cloud, { skip }) => {
-        const { userDataLimit } = ADAPTERS[cloud];
-        if ("skip" in userDataLimit) return skip(userDataLimit.skip);
-        const node = `${clusterOf(cloud)}-big`;
-        expect(errorsOf(refused, clusterFor(cloud)).join("\n")).toMatch(userDataLimit.refusal);
-        expect(objectsOf(cloud).filter(({ name }) => belongsTo(name, node))).toEqual([]);
-        expect(stack.machine(node)).toBeUndefined();
-        expect(changesOf(after, clusterFor(cloud))).toEqual([]);
-      },
-    );
-  });
-
-  describe("with a worker more", () => {
-    let grown: Run;
-    beforeAll(async () => (grown = await stack.up(program({}, nodesWithSpare))));
-
-    test.each(CLOUDS)("%s: makes that one and touches nothing else", (cloud) => {
-      const node = `${clusterOf(cloud)}-${SPARE}`;
-      expect(errorsOf(grown, clusterFor(cloud))).toEqual([]);
-      expect(changesOf(grown, clusterFor(cloud))).toEqual([`create ${typeOf(cloud)} ${node}`]);
-      expect(machineOf(node).userData).toBe(told.get(node)?.script);
-    });
-  });
-
-  describe("with a worker less, from the middle", () => {
-    let shrunk: Run;
-    beforeAll(async () => (shrunk = await stack.up(program({}, withoutWorker("worker-1")))));
-
-    test.each(CLOUDS)("%s: removes that one and touches nothing else", (cloud) => {
-      const node = `${clusterOf(cloud)}-worker-1`;
-      expect(errorsOf(shrunk, clusterFor(cloud))).toEqual([]);
-      expect(changesOf(shrunk, clusterFor(cloud))).toEqual([`delete ${typeOf(cloud)} ${node}`]);
-      expect(stack.machine(node)).toBeUndefined();
-      expect(stack.machine(`${clusterOf(cloud)}-worker-2`)).toBeDefined();
-    });
-  });
-
-  describe("told to replace one gateway", () => {
-    let replaced: Run;
-    const before = new Map<string, string | undefined>();
-    const gateway = (cloud: CloudName) => `${clusterOf(cloud)}-gateway-2`;
-    beforeAll(async () => {
-      const urns: string[] = [];
-      for (const cloud of CLOUDS) {
-        before.set(cloud, machineOf(gateway(cloud)).publicAddress);
-        urns.push(await stack.urnOf(ADAPTERS[cloud].machineType, gateway(cloud)));
-      }
-      replaced = await stack.up(program({ newImage: true, version: "v1.37.3" }, withoutWorker("worker-1")), urns);
-    });
-
-    test.each(CLOUDS)(
-      "%s: replaces it by one with the new image and script, and leaves the other machines alone",
-      (cloud) => {
-        expect(errorsOf(replaced, clusterFor(cloud))).toEqual([]);
-        const others = changesOf(replaced, clusterFor(cloud)).filter((text) => !text.includes(gateway(cloud)));
-        expect(others).toEqual([]);
-        expect(machineOf(gateway(cloud)).userData).toContain("KUBERNETES='1.37.3'");
-        const { inputs } = machineObject(cloud, gateway(cloud));
-        expect(ADAPTERS[cloud].withImage(inputs)).toEqual(inputs);
-      },
-    );
-
-    test.for(CLOUDS)("%s: the new machine has the old one's address", (cloud, { skip }) => {
-      const { publicAddress } = machineOf(gateway(cloud));
-      if (!CLOUD_FACTS[cloud].addressBeforeBoot)
-        return skip("an address lives and dies with its machine here; the peers learn the new one from the broker");
-      expect(publicAddress).toBe(before.get(cloud));
-    });
-  });
-
-  describe("destroyed", () => {
-    let gone: Run;
-    beforeAll(async () => (gone = await stack.destroy()));
-
-    test.each(CLOUDS)("%s: leaves nothing in the cloud", (cloud) => {
-      expect(errorsOf(gone, clusterFor(cloud))).toEqual([]);
-      expect(objectsOf(cloud).map(({ type, name }) => `${type} ${name}`)).toEqual([]);
-      const machines = [...stack.machines.machines.values()].filter((machine) => machine.cloud === cloud);
-      expect(machines.map(({ id }) => id)).toEqual([]);
-    });
-
-    test("no network is left either", () => expect([...stack.machines.segments.keys()]).toEqual([]));
-  });
-});
-
-/** The longest key that fits a name beside its cluster's. */
-const SPARE = "spare-worker-number";
-
-const nodesWithSpare = (cloud: CloudName): Record<string, NodeSpec> => ({
-  ...firstNodes(cloud),
-  [SPARE]: { role: "worker" },
 });
 
 /** Types that only tie others together, or are part of one that has a name. */
 const RELATION = /Association|Rule:|Rule$|Attachment/;
-
-const typeOf = (cloud: CloudName): string => ADAPTERS[cloud].machineType.split(":").at(-1)!;

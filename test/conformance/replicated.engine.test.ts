@@ -3,7 +3,6 @@ import { contains, parseAddress, parseCidr } from "../../plan/cidr";
 import { CLOUD_FACTS } from "../../plan/clouds";
 import { balancerProfile, nodeRules } from "../../plan/firewall";
 import type { CloudName } from "../../plan/types";
-import type { CloudObject } from "../../rehearsal/clouds/store";
 import { ADAPTERS } from "./adapters";
 import { openings } from "./openings";
 import {
@@ -28,12 +27,6 @@ describe("a cloud's adapter with three servers", () => {
   const serversOf = (cloud: CloudName) => clusterFor(cloud).nodes.filter(({ role }) => role === "server");
   const program = (edition: Edition = {}) => scratchProgram(plan, told, edition);
   const balancersOf = (cloud: CloudName) => stack.machines.balancers.get(cloud) ?? [];
-  const machineObject = (cloud: CloudName, node: string): CloudObject => {
-    const { machineType } = ADAPTERS[cloud];
-    const object = stack.store.list(cloud, machineType).find(({ name }) => name === node);
-    if (!object) throw new Error(`no machine ${node} in ${cloud}`);
-    return object;
-  };
 
   let first: Run;
   beforeAll(async () => {
@@ -55,7 +48,7 @@ describe("a cloud's adapter with three servers", () => {
     const { zones, zoneOf } = ADAPTERS[cloud];
     if (!zones || !zoneOf) return skip(`${CLOUD_FACTS[cloud].label} has no zones`);
     const lying = serversOf(cloud).map(({ name }) => {
-      const { inputs, computed } = machineObject(cloud, name);
+      const { inputs, computed } = stack.machineObject(cloud, name);
       return zoneOf({ ...inputs, ...computed });
     });
     expect(lying).toEqual(zones);

@@ -158,7 +158,7 @@ export interface Built {
 }
 
 /** The Pulumi program: every adapter on its cluster. `told` is filled while it runs. */
-export function scratchProgram(plan: Plan, told: Map<string, Told>, edition: Edition): pulumi.automation.PulumiFn {
+export function scratchProgram(plan: Plan, told: Map<string, Told>, edition: Edition = {}): pulumi.automation.PulumiFn {
   // Loaded by the same translator as under the engine, so that the adapters' own lazy `require` works.
   require("tsx/cjs");
   const { cloudAdapter } = require("../../components/cloud") as { cloudAdapter: typeof CloudAdapter };

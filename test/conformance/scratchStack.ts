@@ -5,12 +5,15 @@ import { join } from "node:path";
 import type * as pulumi from "@pulumi/pulumi";
 import { type EngineEvent, LocalWorkspace, type Stack } from "@pulumi/pulumi/automation";
 import { chooseEngine } from "../../harness/engine";
-import type { ClusterPlan } from "../../plan/types";
+import type { CloudName, ClusterPlan } from "../../plan/types";
 import { obtainArtifacts } from "../../rehearsal/artifacts";
 import { cloudPackages, Store } from "../../rehearsal/clouds";
+import type { CloudObject } from "../../rehearsal/clouds/store";
 import { makeEngineFolders, planEngineEnvironment } from "../../rehearsal/engineFolder";
+import type { MachineSpec } from "../../rehearsal/machines/contract";
 import { RecordedMachines } from "../../rehearsal/machines/recordedMachines";
 import { serve, type Served } from "../../rehearsal/plugins/server";
+import { ADAPTERS } from "./adapters";
 
 /** One thing the engine did or would do. Resources of the program alone: no stack, no provider, no lookup. */
 export interface Step {
@@ -106,8 +109,22 @@ export class ScratchStack {
   }
 
   /** The machine of a node as the one-machine world has it. */
-  machine(node: string) {
+  machine(node: string): MachineSpec | undefined {
     return [...this.machines.machines.values()].find(({ name }) => name === node);
+  }
+
+  /** The same of a node that must have one. */
+  machineOf(node: string): MachineSpec {
+    const machine = this.machine(node);
+    if (!machine) throw new Error(`no machine ${node}`);
+    return machine;
+  }
+
+  /** The machine of a node as its cloud has it. */
+  machineObject(cloud: CloudName, node: string): CloudObject {
+    const object = this.store.list(cloud, ADAPTERS[cloud].machineType).find(({ name }) => name === node);
+    if (!object) throw new Error(`no machine ${node} in ${cloud}`);
+    return object;
   }
 
   private async run(

@@ -36,6 +36,14 @@ describe.skipIf(missing !== undefined)("draining by a real API server", () => {
     const conditions = [{ type: "Ready", status: "True" }];
     await api.patch(`${PODS}/${name}/status`, { status: { phase: "Running", conditions } });
   }
+  /** What the scheduler says of pods that fit on no node. */
+  async function refuse(): Promise<void> {
+    for (const { metadata, spec } of await pods()) {
+      if (spec.nodeName) continue;
+      const conditions = [{ type: "PodScheduled", status: "False", reason: "Unschedulable" }];
+      await api.patch(`${PODS}/${metadata.name}/status`, { status: { conditions } }).catch(() => undefined);
+    }
+  }
   const allowed = async () =>
     (await api.get<{ status: { disruptionsAllowed: number } }>(BUDGET)).status.disruptionsAllowed;
 
@@ -77,7 +85,11 @@ describe.skipIf(missing !== undefined)("draining by a real API server", () => {
   test("both replicas of the node go, one by the budget and one in spite of it, and none of another node", async () => {
     const before = new Map((await pods()).map(({ metadata }) => [metadata.name, metadata.uid]));
     const said: string[] = [];
-    await drainNode(api, "one", { deadlineSeconds: 60, intervalSeconds: 0.2, onProgress: (line) => said.push(line) });
+    const scheduler = setInterval(() => void refuse(), 200);
+    await drainNode(api, "one", {
+      ...{ deadlineSeconds: 60, intervalSeconds: 0.2 },
+      onProgress: (line) => said.push(line),
+    }).finally(() => clearInterval(scheduler));
     expect(said.map((line) => line.split(":")[0])).toEqual([
       expect.stringMatching(/^evicted default\/db-[02]$/),
       expect.stringMatching(/^deleted default\/db-[02]$/),

@@ -14,7 +14,7 @@ interface PretendPod {
     ownerReferences?: { kind: string; uid: string; controller: boolean }[];
   };
   spec: { nodeName?: string };
-  status: { phase: string; conditions: { type: string; status: string }[] };
+  status: { phase: string; conditions: { type: string; status: string; reason?: string }[] };
 }
 
 /** One workload of replicas that never leave their node, one budget over it; everything else has neither. */
@@ -24,6 +24,8 @@ class PretendCluster implements DrainApi {
   unschedulable: unknown = undefined;
   /** Of the replicas, how many may be unready at a time. */
   maxUnavailable = 1;
+  /** Whether the scheduler has looked at the replicas that wait for a node. */
+  isScheduled = true;
   /** Fails once with each of these before it answers. */
   readonly failures: ApiError[] = [];
 
@@ -88,6 +90,8 @@ class PretendCluster implements DrainApi {
     this.pods.delete(pod.metadata.name);
     if (!this.isReplica(pod)) return;
     this.add(pod.metadata.name, "", { kind: "StatefulSet", phase: "Pending", ready: false });
+    const unschedulable = { type: "PodScheduled", status: "False", reason: "Unschedulable" };
+    if (this.isScheduled) this.pods.get(pod.metadata.name)?.status.conditions.push(unschedulable);
   }
 }
 
@@ -132,6 +136,14 @@ describe("draining a node", () => {
     await drain();
     expect(cluster.calls).toEqual(["evict db-0", "delete db-2"]);
     expect(said.at(-1)).toContain("deleted ns/db-2: its budget misses only replicas of this node");
+  });
+
+  test("never goes beyond a budget for a replica that may yet find another node", async () => {
+    cluster.isScheduled = false;
+    cluster.add("db-0", NODE, { kind: "StatefulSet" });
+    cluster.add("db-2", NODE, { kind: "StatefulSet" });
+    await expect(drain(0.2)).rejects.toThrow("still there: ns/db-2");
+    expect(cluster.calls).toEqual(["evict db-0"]);
   });
 
   test("never goes beyond a budget that misses a replica of another node", async () => {

@@ -57,6 +57,21 @@ describe("the node shell", () => {
     expect(calls.at(-1)).toMatchObject({ method: "DELETE" });
   });
 
+  test("does not wait for a pod that its node has refused", async () => {
+    const { api } = pretendApi([
+      { status: { phase: "Failed", reason: "OutOfpods", message: "Node didn't have room" } },
+    ]);
+    await expect(runOnNode(api, "london-server", "true")).rejects.toThrow(
+      "london-server: the node did not run the script; last seen: pod Failed, OutOfpods, Node didn't have room.",
+    );
+  });
+
+  test("reads the end of a long output, which tells why it ended", async () => {
+    const { api, calls } = pretendApi([ended(1)]);
+    await runOnNode(api, "london-server", "false");
+    expect(calls.find(({ method }) => method === "LOG")?.path).toMatch(/tailLines=\d+$/);
+  });
+
   test("says so when somebody else took its pod away", async () => {
     const { api } = pretendApi([new ApiError("/x answered 404", 404)]);
     await expect(runOnNode(api, "london-server", "true")).rejects.toThrow("was removed before it ended");

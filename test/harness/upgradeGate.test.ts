@@ -114,6 +114,8 @@ describe("the gate after a change", () => {
     );
     const silent = await lookAt(pretendApi(atRest(), { vars: new ApiError("connection refused") }));
     expect(silent).toContain("database: replica 0 does not tell (connection refused) 1");
+    const halved = await lookAt(pretendApi(atRest(), { vars: 'ranges_unavailable{store="1"} 0\n' }));
+    expect(halved).toContain("database: replica 0 does not tell ranges_underreplicated 1");
   });
 
   test("reads only the metrics it means", () => {

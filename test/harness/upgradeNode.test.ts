@@ -7,7 +7,7 @@ const NEW = "v1.37.2";
 const worker: NodeStep = { node: "oregon-worker-1", part: "other", from: "v1.36.3", drain: true, effect: "" };
 
 /** A node with no pod of its own, whose script ends with the code and the output given. Notes every change in order. */
-function pretendNode(exitCode: number, output: string): { api: ApiServer; changes: string[] } {
+function pretendNode(exitCode: number, output: string, more: object = {}): { api: ApiServer; changes: string[] } {
   const changes: string[] = [];
   const api = {
     list: () => Promise.resolve([]),
@@ -20,7 +20,7 @@ function pretendNode(exitCode: number, output: string): { api: ApiServer; change
       if (path.includes("fieldSelector")) return Promise.resolve({ items: [] });
       if (path.startsWith("/api/v1/nodes/")) {
         const conditions = [{ type: "Ready", status: "True" }];
-        return Promise.resolve({ status: { conditions, nodeInfo: { kubeletVersion: NEW } } });
+        return Promise.resolve({ status: { conditions, nodeInfo: { kubeletVersion: NEW } }, ...more });
       }
       const phase = exitCode === 0 ? "Succeeded" : "Failed";
       return Promise.resolve({ status: { phase, containerStatuses: [{ state: { terminated: { exitCode } } }] } });
@@ -57,6 +57,12 @@ describe("one node's upgrade", () => {
     const { api, changes } = pretendNode(0, "");
     await upgradeNode(api, { ...worker, part: undefined, drain: false }, NEW, () => {});
     expect(changes).toEqual([`PATCH ${NODE} {"unschedulable":null}`, `PATCH ${NODE} ${UNMARK}`]);
+  });
+
+  test("drains a node that somebody else has cordoned, and leaves it as closed as it was", async () => {
+    const { api, changes } = pretendNode(0, "", { spec: { unschedulable: true } });
+    await upgradeNode(api, worker, NEW, () => {});
+    expect(changes).toEqual([`PATCH ${NODE} {"unschedulable":true}`, "POST /api/v1/namespaces/kube-system/pods"]);
   });
 
   test("shows the end of what a failed script said, and leaves the node cordoned and marked", async () => {

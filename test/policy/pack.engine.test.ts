@@ -14,8 +14,7 @@ describe("the policy pack, by the real engine, on emulated clouds without machin
   const preview = (stack: string, ...more: string[]) =>
     world.pulumi(["preview", "--stack", stack, "--policy-pack", PACK, ...more]);
   /** The fleet as it would be on live clouds. */
-  const live = (over: object = {}): void =>
-    writeFileSync(join(world.folder, "overlay.json"), JSON.stringify({ ...LIVE, ...over }));
+  const live = (over: object = {}): void => world.overlay({ ...LIVE, ...over });
 
   beforeAll(async () => {
     await world.open();
@@ -105,8 +104,9 @@ describe("the policy pack, by the real engine, on emulated clouds without machin
     );
     writeFileSync(join(careless, "main.cjs"), CARELESS);
     live();
-    await world.pulumi(["stack", "init", "oregon"], careless);
-    const { code, text } = await world.pulumi(["preview", "--stack", "oregon", "--policy-pack", "policy"], careless);
+    await world.pulumi(["stack", "init", "oregon"], { cwd: careless });
+    const words = ["preview", "--stack", "oregon", "--policy-pack", "policy"];
+    const { code, text } = await world.pulumi(words, { cwd: careless });
     expect(code).not.toBe(0);
     for (const policy of [
       "no-management-port-open-to-the-world",

@@ -75,11 +75,16 @@ export class EmulatedWorld {
 
   /** The topology from now on: the world's own and this change. */
   propose(change: object = {}): void {
-    writeFileSync(join(this.folder, "overlay.json"), JSON.stringify(mergeData(this.base, change)));
+    this.overlay(mergeData(this.base, change) as object);
   }
 
-  /** One run of the engine, as a person at a shell would start it. */
-  pulumi(words: string[], cwd = this.project): Promise<Ended> {
+  /** What is laid over the topology from now on, as it stands: a null in it takes away what the topology itself has. */
+  overlay(whole: object): void {
+    writeFileSync(join(this.folder, "overlay.json"), JSON.stringify(whole));
+  }
+
+  /** One run of the engine, as a person at a shell would start it; `input` is what comes by a pipe. */
+  pulumi(words: string[], { cwd = this.project, input = "" } = {}): Promise<Ended> {
     return new Promise((resolve, reject) => {
       const child = spawn(this.engine, [...words, "--non-interactive", "--color=never"], { cwd });
       let text = "";
@@ -88,6 +93,7 @@ export class EmulatedWorld {
       child.stderr.on("data", note);
       child.once("error", reject);
       child.once("close", (code) => resolve({ code, text }));
+      child.stdin.end(input);
     });
   }
 }

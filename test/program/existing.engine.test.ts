@@ -1,25 +1,12 @@
-import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { EngineEvent } from "@pulumi/pulumi/automation";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { chooseEngine } from "../../harness/engine";
 import { runDown, runPreview, runUp } from "../../harness/fleet";
-import { prepareProject } from "../../harness/project";
 import { runStatus } from "../../harness/status";
-import { PROJECT_FOLDER } from "../../harness/topology";
-import { obtainArtifacts } from "../../rehearsal/artifacts";
-import { cloudPackages } from "../../rehearsal/clouds";
-import { Store } from "../../rehearsal/clouds/store";
-import { planOverlay } from "../../rehearsal/overlay";
-import { kubernetesPackage } from "../../rehearsal/plugins/kubernetes";
-import { randomPackage } from "../../rehearsal/plugins/random";
-import { serve, type Served } from "../../rehearsal/plugins/server";
-import { tlsPackage } from "../../rehearsal/plugins/tls";
 import { missingBinaries } from "../plugins/kubernetesServer";
+import { EmulatedWorld, REHEARSED } from "./emulatedWorld";
 import { ForeignCluster } from "./foreignCluster";
-import { PretendMachines } from "./pretendMachines";
 
 const missing = missingBinaries();
 if (missing) console.warn(`The tests of an existing cluster on a real API server are skipped: ${missing}.`);
@@ -42,9 +29,7 @@ const LONDON = {
 describe.skipIf(missing !== undefined)(
   "a region in an existing cluster, by the real engine on a real API server",
   () => {
-    const folder = mkdtempSync(join(tmpdir(), "archipelago-existing-"));
-    const project = join(folder, "project");
-    const machines = new PretendMachines();
+    const world = new EmulatedWorld();
     const said: string[] = [];
     const screen = {
       write: (text: string) => {
@@ -52,58 +37,22 @@ describe.skipIf(missing !== undefined)(
         return process.stderr.write(text);
       },
     };
-    let served: Served;
     let foreign: ForeignCluster;
     let before: string[];
-    let pulumi: string;
 
-    const stateTopology = (london: object): void => {
-      const choices = {
-        cableDriver: "vxlan",
-        databaseImage: "archipelago.internal/cockroachdb-stand-in:v25.4.14",
-        databaseStandIn: true,
-      } as const;
-      const overlay = planOverlay(choices);
-      // Spread, not merged: its null must reach the topology, where it takes the default fleet's own node away.
-      const clusters = { ...(overlay.clusters as object), london };
-      writeFileSync(join(folder, "overlay.json"), JSON.stringify({ ...overlay, clusters }));
-    };
-    const run = (...args: string[]) => {
-      const child = execFile(pulumi, [...args, "--cwd", project], { encoding: "utf8" });
-      return { child, ended: new Promise<number>((resolve) => child.once("close", (code) => resolve(code ?? -1))) };
-    };
+    // Laid as it stands: its null takes the default fleet's own node away.
+    const stateTopology = (london: object): void =>
+      world.overlay({ ...REHEARSED, clusters: { ...(REHEARSED.clusters as object), london } });
     const config = async (text: string): Promise<void> => {
-      const { child, ended } = run("config", "set", "--secret", "archipelago:kubeconfig", "--stack", "london");
-      child.stdin?.end(text);
-      expect(await ended).toBe(0);
+      const words = ["config", "set", "--secret", "archipelago:kubeconfig", "--stack", "london"];
+      expect(await world.pulumi(words, { input: text })).toMatchObject({ code: 0 });
     };
     const outcome = (report: Awaited<ReturnType<typeof runUp>>) =>
       report.stacks.map(({ name, outcome, errors }) => [name, outcome, errors ?? []]);
 
     beforeAll(async () => {
-      const artifacts = await obtainArtifacts({
-        only: ["engine", "manifests"],
-        onProgress: (line) => console.error(line),
-      });
-      served = await serve([
-        ...cloudPackages({ store: new Store(), machines }),
-        ...[kubernetesPackage(), randomPackage(), tlsPackage()],
-      ]);
-      Object.assign(process.env, {
-        PATH: `${artifacts.binFolder}:${process.env.PATH}`,
-        PULUMI_HOME: join(folder, "home"),
-        PULUMI_BACKEND_URL: `file://${folder}`,
-        PULUMI_CONFIG_PASSPHRASE: "for this test alone",
-        PULUMI_SKIP_UPDATE_CHECK: "true",
-        PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
-        PULUMI_DEBUG_PROVIDERS: served.debugProviders,
-        ARCHIPELAGO_OVERLAY: join(folder, "overlay.json"),
-        ARCHIPELAGO_MANIFESTS: artifacts.manifestsFolder,
-        ARCHIPELAGO_PROJECT: project,
-      });
-      prepareProject(PROJECT_FOLDER, project);
+      await world.open();
       stateTopology(LONDON);
-      pulumi = (await chooseEngine()).path;
       foreign = await ForeignCluster.start();
       before = await foreign.snapshot();
       expect(outcome(await runUp({ screen, stacks: ["broker"] }))).toEqual([["broker", "changed", []]]);
@@ -111,9 +60,7 @@ describe.skipIf(missing !== undefined)(
 
     afterAll(async () => {
       await foreign?.stop();
-      await served?.close();
-      await machines.close();
-      rmSync(folder, { recursive: true, force: true });
+      await world.close();
     });
 
     test("without a kubeconfig, preview and up say how to set one", async () => {
@@ -164,8 +111,8 @@ describe.skipIf(missing !== undefined)(
       );
       expect(now).not.toMatch(/persistentvolumes|flannel|kube-system\/coredns/);
       // Its kubeconfig stands nowhere in clear.
-      for (const file of ["project/Pulumi.london.yaml", ".pulumi/stacks/archipelago/london.json"])
-        expect(readFileSync(join(folder, file), "utf8")).not.toMatch(/client-key-data|PRIVATE KEY/);
+      for (const file of ["project/Pulumi.london.yaml", "backend/.pulumi/stacks/archipelago/london.json"])
+        expect(readFileSync(join(world.folder, file), "utf8")).not.toMatch(/client-key-data|PRIVATE KEY/);
     });
 
     test("a second preview is empty, although the operator has changed the definitions", async () => {

@@ -1,26 +1,12 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ApiServer } from "../../harness/apiserver";
 import { chooseEngine } from "../../harness/engine";
 import { runUp } from "../../harness/fleet";
 import { parseKubeconfig } from "../../harness/kubeconfig";
-import { prepareProject } from "../../harness/project";
 import { runRoll, type RollOptions } from "../../harness/roll";
 import { runKubeconfigs } from "../../harness/status";
-import { PROJECT_FOLDER } from "../../harness/topology";
 import { openBackend, openStacks } from "../../harness/workspace";
-import { mergeData } from "../../plan/merge";
-import { obtainArtifacts } from "../../rehearsal/artifacts";
-import { cloudPackages } from "../../rehearsal/clouds";
-import { Store } from "../../rehearsal/clouds/store";
-import { planOverlay } from "../../rehearsal/overlay";
-import { kubernetesPackage } from "../../rehearsal/plugins/kubernetes";
-import { randomPackage } from "../../rehearsal/plugins/random";
-import { serve, type Served } from "../../rehearsal/plugins/server";
-import { tlsPackage } from "../../rehearsal/plugins/tls";
-import { PretendMachines } from "./pretendMachines";
+import { EmulatedWorld } from "./emulatedWorld";
 
 const STACKS = ["broker", "oregon"];
 const screen = { write: (text: string) => process.stderr.write(text) };
@@ -32,22 +18,12 @@ interface NodeObject {
 
 /** Nodes come, go and are replaced: the real engine, emulated clouds without machines, data protected. */
 describe("the nodes of a living region, by the real engine", () => {
-  const folder = mkdtempSync(join(tmpdir(), "archipelago-nodes-"));
-  const machines = new PretendMachines();
-  const store = new Store();
-  const before = { ...process.env };
-  let served: Served;
+  const world = new EmulatedWorld();
+  const { machines, store } = world;
 
-  /** The world as it is meant to be from now on. */
-  const propose = (nodes: object, fleet: object = {}): void => {
-    const world = planOverlay({
-      cableDriver: "vxlan",
-      databaseImage: "archipelago.internal/cockroachdb-stand-in:v25.4.14",
-      databaseStandIn: true,
-    });
-    const change = { ...fleet, protectData: true, clusters: { oregon: { nodes: { ...GATE, ...nodes } } } };
-    writeFileSync(join(folder, "overlay.json"), JSON.stringify(mergeData(world, change)));
-  };
+  /** The fleet as it is meant to be from now on. */
+  const propose = (nodes: object, fleet: object = {}): void =>
+    world.propose({ ...fleet, protectData: true, clusters: { oregon: { nodes: { ...GATE, ...nodes } } } });
   /** One stack's resources: what was done to each that changed. */
   const up = async () => {
     const changes: string[] = [];
@@ -75,7 +51,7 @@ describe("the nodes of a living region, by the real engine", () => {
   };
   const nodeOf = (name: string) => withApi((api) => api.get<NodeObject>(`/api/v1/nodes/${name}`));
   const protectedNames = async () => {
-    const backend = await openBackend(join(folder, "project"), await chooseEngine());
+    const backend = await openBackend(world.project, await chooseEngine());
     const stack = (await openStacks(backend, ["oregon"])).get("oregon")!;
     const { deployment } = (await stack.exportStack()) as {
       deployment: { resources: { urn: string; protect?: boolean }[] };
@@ -87,27 +63,8 @@ describe("the nodes of a living region, by the real engine", () => {
   const inside = () => machines.apis.get("oregon")!.revisions();
 
   beforeAll(async () => {
-    const artifacts = await obtainArtifacts({
-      only: ["engine", "manifests"],
-      onProgress: (line) => console.error(line),
-    });
-    const clouds = cloudPackages({ store, machines });
-    served = await serve([...clouds, kubernetesPackage(), randomPackage(), tlsPackage()]);
-    for (const name of ["home", "backend"]) mkdirSync(join(folder, name));
+    await world.open();
     propose({});
-    Object.assign(process.env, {
-      PATH: `${artifacts.binFolder}:${process.env.PATH}`,
-      PULUMI_HOME: join(folder, "home"),
-      PULUMI_BACKEND_URL: `file://${join(folder, "backend")}`,
-      PULUMI_CONFIG_PASSPHRASE: "for this test alone",
-      PULUMI_SKIP_UPDATE_CHECK: "true",
-      PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
-      PULUMI_DEBUG_PROVIDERS: served.debugProviders,
-      ARCHIPELAGO_OVERLAY: join(folder, "overlay.json"),
-      ARCHIPELAGO_MANIFESTS: artifacts.manifestsFolder,
-      ARCHIPELAGO_PROJECT: join(folder, "project"),
-    });
-    prepareProject(PROJECT_FOLDER, join(folder, "project"));
     const report = await runUp({ screen, stacks: STACKS });
     expect(report.stacks.map((s) => [s.name, s.outcome, s.errors])).toEqual(STACKS.map((s) => [s, "changed", []]));
     // The database's own list of its nodes, as far as it is asked for.
@@ -124,12 +81,7 @@ describe("the nodes of a living region, by the real engine", () => {
         });
     });
   });
-  afterAll(async () => {
-    await served?.close();
-    await machines.close();
-    process.env = before;
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterAll(() => world.close());
 
   test("what holds data is protected", async () => expect(await protectedNames()).toEqual(PROTECTED));
 
@@ -207,6 +159,24 @@ describe("the nodes of a living region, by the real engine", () => {
     );
     expect(nodes[0]!.remedy).toContain("Go on: ./archipelago up --stack oregon");
     expect((await up()).outcome).toBe("changed");
+    expect(await protectedNames()).toEqual(PROTECTED);
+    expect(await up()).toEqual({ outcome: "unchanged", errors: [], changes: [] });
+  });
+
+  test("a roll stops where the cloud keeps the old machine, and the command it names replaces it", async () => {
+    const had = machineIds();
+    store.failNext({ cloud: "aws", operation: "delete", name: "oregon-worker-1", message: "not to be deleted now" });
+    const { nodes } = await roll(["worker-1"]);
+    expect(nodes[0]!.errors.join()).toMatch(/its machine was not replaced: .*not to be deleted now/);
+    expect(machineIds()).toEqual(had);
+    const [words] = /pulumi up .*/.exec(nodes[0]!.remedy!)!;
+    const { code, text } = await world.pulumi([
+      ...words.replaceAll("'", "").split(" ").slice(1),
+      "--yes",
+      "--skip-preview",
+    ]);
+    expect(code, text).toBe(0);
+    expect(machineIds().filter((id) => !had.includes(id))).toEqual([expect.stringMatching(/^oregon-worker-1 /)]);
     expect(await protectedNames()).toEqual(PROTECTED);
     expect(await up()).toEqual({ outcome: "unchanged", errors: [], changes: [] });
   });
