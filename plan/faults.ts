@@ -126,7 +126,7 @@ const WORDS: Record<CloudName, [FaultKind, RegExp][]> = {
     ["quota", /-LimitExceeded|-QuotaExceeded|reached your service limit/],
     ["credentials", /401-NotAuthenticated|did not find a proper configuration|can not create client/],
     ["unknown size", /shape \S+ not found/i],
-    ["unknown image", /is not valid for image/],
+    ["unknown image", /is not valid for image|no image of .* was found/],
     ["permission", /-NotAuthorizedOrNotFound|403-/],
   ],
   vultr: [

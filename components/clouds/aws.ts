@@ -21,6 +21,7 @@ import {
   slug,
   tagsOf,
 } from "../cloud";
+import { lookedUp } from "../errors";
 
 /** A server that is gone is out after twenty seconds. */
 const HEALTH = { interval: 10, healthyThreshold: 2, unhealthyThreshold: 2 };
@@ -135,7 +136,7 @@ function createFirewall(
 
 function findImage(opts: pulumi.InvokeOptions): pulumi.Output<string> {
   const filters = [{ name: "name", values: [IMAGE_NAME] }];
-  return ec2.getAmiOutput({ owners: [IMAGE_OWNER], mostRecent: true, filters }, opts).id;
+  return lookedUp(ec2.getAmi({ owners: [IMAGE_OWNER], mostRecent: true, filters }, opts)).id;
 }
 
 // machines

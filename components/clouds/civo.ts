@@ -5,7 +5,7 @@ import { getTemplate } from "@pulumi/civo/getTemplate";
 import { Instance } from "@pulumi/civo/instance";
 import { Network } from "@pulumi/civo/network";
 import { Provider } from "@pulumi/civo/provider";
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import type { FirewallProfile } from "../../plan/firewall";
 import type { ClusterPlan, NodePlan } from "../../plan/types";
 import {
@@ -17,6 +17,7 @@ import {
   slug,
   tagListOf,
 } from "../cloud";
+import { lookedUp } from "../errors";
 
 const IMAGE_NAME = "ubuntu-noble";
 
@@ -82,7 +83,7 @@ function createFirewall(
 
 function findImage(cluster: ClusterPlan, opts: pulumi.InvokeOptions): pulumi.Output<string> {
   const found = getTemplate({ region: cluster.place, filters: [{ key: "name", values: [IMAGE_NAME] }] }, opts);
-  return pulumi.output(found).templates.apply((templates) => templates[0]?.id ?? IMAGE_NAME);
+  return lookedUp(found).templates.apply((templates) => templates[0]?.id ?? IMAGE_NAME);
 }
 
 // machines

@@ -24,7 +24,9 @@ import {
   slug,
   tagsOf,
 } from "../cloud";
+import { lookedUp, ShownError } from "../errors";
 
+const SYSTEM = { operatingSystem: "Canonical Ubuntu", operatingSystemVersion: "24.04" };
 const FLEXIBLE_SIZE = { ocpus: FLEXIBLE.ocpus, memoryInGbs: FLEXIBLE.memoryGib };
 /** A server that is gone is out after twenty seconds. */
 const HEALTH = { intervalInMillis: 10_000, timeoutInMillis: 3000, retries: 2 };
@@ -140,18 +142,13 @@ function createFirewall(
 // image
 
 function findImage(cluster: ClusterPlan, opts: pulumi.InvokeOptions): pulumi.Output<string> {
-  const found = core.getImagesOutput(
-    {
-      compartmentId: accountOf(cluster),
-      operatingSystem: "Canonical Ubuntu",
-      operatingSystemVersion: "24.04",
-      shape: cluster.nodes[0]?.size,
-      sortBy: "TIMECREATED",
-      sortOrder: "DESC",
-    },
-    opts,
-  );
-  return found.images.apply((images) => images[0]?.id ?? "");
+  const shape = cluster.nodes[0]?.size;
+  const args = { compartmentId: accountOf(cluster), ...SYSTEM, shape, sortBy: "TIMECREATED", sortOrder: "DESC" };
+  return lookedUp(core.getImages(args, opts)).images.apply(([newest]) => {
+    // Oracle refuses nothing here; it would refuse a machine without an image, in words that do not say so.
+    if (!newest) throw new ShownError(`no image of ${Object.values(SYSTEM).join(" ")} was found for ${shape}`);
+    return newest.id;
+  });
 }
 
 // machines
@@ -161,7 +158,7 @@ function findImage(cluster: ClusterPlan, opts: pulumi.InvokeOptions): pulumi.Out
  * next one tried, for a machine that is yet to be made (plan/once.ts): a program cannot catch a failed creation.
  */
 function findZones(cluster: ClusterPlan, opts: pulumi.InvokeOptions): (node: NodePlan) => pulumi.Output<string> {
-  const found = identity.getAvailabilityDomainsOutput({ compartmentId: accountOf(cluster) }, opts);
+  const found = lookedUp(identity.getAvailabilityDomains({ compartmentId: accountOf(cluster) }, opts));
   return (node) => {
     const { zoneAttempt = 0 } = onceOf(node, process.env);
     return found.availabilityDomains.apply((domains) => domains[zoneAttempt % domains.length]?.name ?? "");

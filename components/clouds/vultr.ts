@@ -1,7 +1,7 @@
 /** Vultr: one VPC, firewall groups, Ubuntu machines, reserved addresses. */
 import { FirewallGroup } from "@ediri/vultr/firewallGroup";
 import { FirewallRule } from "@ediri/vultr/firewallRule";
-import { getOsOutput } from "@ediri/vultr/getOs";
+import { getOs } from "@ediri/vultr/getOs";
 import { Instance, type InstanceArgs } from "@ediri/vultr/instance";
 import { Provider } from "@ediri/vultr/provider";
 import { ReservedIp } from "@ediri/vultr/reservedIp";
@@ -18,6 +18,7 @@ import {
   slug,
   tagListOf,
 } from "../cloud";
+import { lookedUp } from "../errors";
 
 const SYSTEM = "Ubuntu 24.04 LTS x64";
 
@@ -93,7 +94,7 @@ function createFirewall(profile: FirewallProfile, name: string, opts: pulumi.Cus
 // image
 
 function findImage(opts: pulumi.InvokeOptions): pulumi.Output<number> {
-  return getOsOutput({ filters: [{ name: "name", values: [SYSTEM] }] }, opts).id.apply(Number);
+  return lookedUp(getOs({ filters: [{ name: "name", values: [SYSTEM] }] }, opts)).id.apply(Number);
 }
 
 // machines

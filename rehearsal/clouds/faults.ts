@@ -8,7 +8,7 @@ const aws = (status: number, error: string, retried = ""): string =>
   `creating EC2 Instance: operation error EC2: RunInstances, ${retried}https response error StatusCode: ${status}, ` +
   `RequestID: 3d4e5f6a-7b8c-4d9e-0f1a-2b3c4d5e6f7a, api error ${error}`;
 
-/** customError.Error of terraform-provider-oci, internal/tfresource/errors.go. */
+/** customError.Error of terraform-provider-oci, internal/tfresource/errors.go, with the spaces before its line ends. */
 const oci = (error: string, suggestion: string): string =>
   [
     error,
@@ -19,6 +19,7 @@ const oci = (error: string, suggestion: string): string =>
     "Service: Core Instance ",
     "Operation Name: LaunchInstance ",
     "OPC request ID: 5a48ece212d02f2995eb2f35d89dc45b/FDE0C3F949F8B8CB2A53C99106A25F87/09D6DB080E447AB18A3F1106B1DCFACF ",
+    "",
   ].join("\n");
 
 /** resourceVultrInstanceCreate of terraform-provider-vultr, with the API's answer as govultr returns it. */

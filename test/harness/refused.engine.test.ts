@@ -1,88 +1,24 @@
-import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { promisify } from "node:util";
-import { buildSync } from "esbuild";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { chooseEngine } from "../../harness/engine";
-import { runPreview, runUp } from "../../harness/fleet";
-import { prepareProject } from "../../harness/project";
 import { renderReport, type FleetReport } from "../../harness/report";
 import { CLOUD_FACTS } from "../../plan/clouds";
 import { FAULT_KINDS } from "../../plan/faults";
-import { CLOUDS, type CloudName, type NodeSpec, type Topology } from "../../plan/types";
-import { obtainArtifacts } from "../../rehearsal/artifacts";
-import { cloudPackages, Store } from "../../rehearsal/clouds";
+import { CLOUDS, type CloudName, type NodeSpec } from "../../plan/types";
 import { FAULT_TEXTS, machineFault, outOfCapacity } from "../../rehearsal/clouds/faults";
-import { makeEngineFolders, planEngineEnvironment } from "../../rehearsal/engineFolder";
-import { RecordedMachines } from "../../rehearsal/machines/recordedMachines";
-import { serve, type Served } from "../../rehearsal/plugins/server";
 import { clusterOf, planScratch } from "../conformance/scratchFleet";
 import type { Told } from "./refusedFleet";
+import { RefusedStack, TRACE, withBroker } from "./refusedStack";
 
 const slug = (kind: string): string => kind.replace(" ", "-");
 const ASHBURN = "us-ashburn-1";
 
-/** The broker's stack, the only one that waits for no other, of a fleet whose broker is where the test wants it. */
-const withBroker = (broker: object): Topology => {
-  const { topology } = planScratch();
-  return { ...topology, clusters: { ...topology.clusters, broker: { ...topology.clusters.broker!, ...broker } } };
-};
-
 describe("what a cloud refuses, by the real engine and the harness", () => {
-  const folder = mkdtempSync(join(tmpdir(), "archipelago-refused-"));
-  const project = join(folder, "project");
-  const machines = new RecordedMachines();
-  const store = new Store();
-  const before = { ...process.env };
-  let served: Served;
-  let said = "";
-  let pulumi: string;
-
-  const tell = (told: Told): Told => {
-    writeFileSync(join(folder, "told.json"), JSON.stringify(told));
-    return told;
-  };
-  const options = ({ topology }: Told) => ({
-    ...{ stacks: ["broker"], folder: project, topology, download: false },
-    screen: { write: (text: string) => (said += text) },
-  });
-  const up = (told: Told): Promise<FleetReport> => runUp(options(told));
-  /** Plain `pulumi`, whatever its end. */
-  const plain = (...words: string[]): Promise<string> =>
-    promisify(execFile)(pulumi, [...words, "--non-interactive", "-s", "broker", "--cwd", project]).then(
-      ({ stdout, stderr }) => stdout + stderr,
-      ({ stdout, stderr }: { stdout: string; stderr: string }) => stdout + stderr,
-    );
+  const stack = new RefusedStack();
+  const { machines, store } = stack;
   const machineObjects = (cloud: CloudName) => store.list(cloud).filter((one) => one.hidden.machine !== undefined);
 
-  beforeAll(async () => {
-    const { binFolder } = await obtainArtifacts({ only: ["engine"], onProgress: (line) => console.error(line) });
-    makeEngineFolders(folder);
-    mkdirSync(join(folder, "source"));
-    const [program] = buildSync({
-      ...{ entryPoints: [join(__dirname, "refusedFleet.ts")], bundle: true, packages: "external", write: false },
-      ...{ platform: "node", target: "node20", format: "cjs" },
-    }).outputFiles;
-    writeFileSync(join(folder, "source", "main.cjs"), program!.text);
-    writeFileSync(join(folder, "source", "Pulumi.yaml"), "name: refused\nruntime: nodejs\nmain: main.cjs\n");
-    symlinkSync(resolve("node_modules"), join(folder, "source", "node_modules"));
-    served = await serve(cloudPackages({ store, machines }));
-    Object.assign(process.env, {
-      ...planEngineEnvironment(folder, "for this test alone", served.debugProviders),
-      PATH: `${binFolder}:${process.env.PATH}`,
-      REFUSED_FLEET: join(folder, "told.json"),
-    });
-    prepareProject(join(folder, "source"), project);
-    pulumi = (await chooseEngine({ download: false })).path;
-  });
-  beforeEach(() => void (said = ""));
-  afterAll(async () => {
-    await served?.close();
-    process.env = before;
-    rmSync(folder, { recursive: true, force: true });
-  });
+  beforeAll(() => stack.open());
+  beforeEach(() => void (stack.said = ""));
+  afterAll(() => stack.close());
 
   describe("with a machine a cloud and a reason", () => {
     const workers = Object.fromEntries(FAULT_KINDS.map((kind): [string, NodeSpec] => [slug(kind), { role: "worker" }]));
@@ -91,27 +27,30 @@ describe("what a cloud refuses, by the real engine and the harness", () => {
       clusters: CLOUDS.map(clusterOf),
     };
     let refused: FleetReport;
+    let said: string;
     let healed: FleetReport;
     let again: FleetReport;
     const of = (report: FleetReport) => report.stacks[0]!;
 
     beforeAll(async () => {
-      tell(told);
+      stack.tell(told);
       for (const cloud of CLOUDS)
         for (const kind of FAULT_KINDS)
           store.failNext({ ...machineFault(cloud, kind), name: `${clusterOf(cloud)}-${slug(kind)}` });
       // All refusals in one run of the engine, which otherwise stops at the first.
       process.env.PULUMI_CONTINUE_ON_ERROR = "true";
-      refused = await up(told);
+      refused = await stack.up(told);
+      ({ said } = stack);
       delete process.env.PULUMI_CONTINUE_ON_ERROR;
-      healed = await up(told);
-      again = await runPreview(options(told));
+      healed = await stack.up(told);
+      again = await stack.preview(told);
     });
 
     test("the run fails with exit code 1, and prints no stack trace", () => {
       expect([of(refused).outcome, refused.exitCode]).toEqual(["failed", 1]);
       expect(of(refused).errors).toHaveLength(CLOUDS.length * FAULT_KINDS.length);
-      for (const text of [said, renderReport(refused).join("\n")]) expect(text).not.toMatch(/^\s+at .*[:(]\d+/m);
+      expect(said).toContain("error: ");
+      for (const text of [said, renderReport(refused).join("\n")]) expect(text).not.toMatch(TRACE);
     });
 
     test.each(CLOUDS.flatMap((cloud) => FAULT_KINDS.map((kind) => [cloud, kind] as const)))(
@@ -151,7 +90,7 @@ describe("what a cloud refuses, by the real engine and the harness", () => {
       ...Object.fromEntries(keys.map((key): [string, NodeSpec] => [key, { role: "worker" }])),
     });
     const brokerOf = (...keys: string[]): Told =>
-      tell({ topology: withBroker({ ...oracle, nodes: nodes(...keys) }), clusters: ["broker"] });
+      stack.tell({ topology: withBroker({ ...oracle, nodes: nodes(...keys) }), clusters: ["broker"] });
     const domain = (number: number): string => `Emul:US-ASHBURN-1-AD-${number}`;
     const full = (number: number, name: string): void =>
       store.failNext({ ...outOfCapacity("oci", 1), name, where: { availabilityDomain: domain(number) } });
@@ -159,8 +98,8 @@ describe("what a cloud refuses, by the real engine and the harness", () => {
       Object.fromEntries(machineObjects("oci").map(({ name, inputs }) => [name, inputs.availabilityDomain]));
 
     beforeAll(async () => {
-      tell({ topology: planScratch().topology, clusters: [] });
-      expect(await plain("up", "--yes", "--skip-preview")).toContain("deleted");
+      stack.tell({ topology: planScratch().topology, clusters: [] });
+      expect(await stack.plain("up", "--yes", "--skip-preview")).toContain("deleted");
       expect(store.list()).toEqual([]);
     });
 
@@ -168,17 +107,19 @@ describe("what a cloud refuses, by the real engine and the harness", () => {
       full(1, "broker-server");
       full(2, "broker-server");
       const told = brokerOf();
-      const report = await up(told);
+      const report = await stack.up(told);
       expect(report.stacks[0]).toMatchObject({ outcome: "changed", errors: [] });
       expect(domainsOf()).toEqual({ "broker-server": domain(3) });
-      expect(said.match(/no free machine in availability domain \d of 3 in us-ashburn-1; trying \d/g)).toHaveLength(2);
-      const preview = await runPreview(options(told));
+      expect(
+        stack.said.match(/no free machine in availability domain \d of 3 in us-ashburn-1; trying \d/g),
+      ).toHaveLength(2);
+      const preview = await stack.preview(told);
       expect([preview.stacks[0]?.outcome, preview.stacks[0]?.errors]).toEqual(["unchanged", []]);
     });
 
     test("another machine is not moved with it", async () => {
       full(1, "broker-one");
-      const report = await up(brokerOf("one", "two"));
+      const report = await stack.up(brokerOf("one", "two"));
       expect(report.stacks[0]).toMatchObject({ outcome: "changed", errors: [] });
       expect(domainsOf()).toEqual({
         ...{ "broker-server": domain(3), "broker-one": domain(2), "broker-two": domain(1) },
@@ -188,26 +129,26 @@ describe("what a cloud refuses, by the real engine and the harness", () => {
     test("the run ends with the refusal when there is none left, and what was made stays", async () => {
       for (const number of [1, 2, 3]) full(number, "broker-three");
       const told = brokerOf("one", "two", "three");
-      const report = await up(told);
-      const [stack] = report.stacks;
-      expect([stack?.outcome, report.exitCode]).toEqual(["failed", 1]);
-      expect(stack?.errors[0]).toMatch(/^broker-three: capacity: .* in none of 3 availability domains; its words: /);
+      const report = await stack.up(told);
+      const [ended] = report.stacks;
+      expect([ended?.outcome, report.exitCode]).toEqual(["failed", 1]);
+      expect(ended?.errors[0]).toMatch(/^broker-three: capacity: .* in none of 3 availability domains; its words: /);
       expect(Object.keys(domainsOf())).toHaveLength(3);
-      expect((await up(told)).stacks[0]).toMatchObject({ outcome: "changed", changes: { create: 1 } });
+      expect((await stack.up(told)).stacks[0]).toMatchObject({ outcome: "changed", changes: { create: 1 } });
     });
 
     test("plain pulumi shows the cloud's words, which docs/operating.md explains", async () => {
       full(1, "broker-four");
       brokerOf("one", "two", "three", "four");
-      const text = (await plain("up", "--yes", "--skip-preview")).replace(/\s+/g, " ");
+      const text = (await stack.plain("up", "--yes", "--skip-preview")).replace(/\s+/g, " ");
       expect(text).toContain("500-InternalError, Out of host capacity.");
     });
 
     test("a failed deletion is told, and the next one goes on", async () => {
       store.failNext({ cloud: "oci", operation: "delete", name: "broker-one", message: FAULT_TEXTS.oci["rate limit"] });
-      const first = await plain("destroy", "--yes", "--skip-preview");
+      const first = await stack.plain("destroy", "--yes", "--skip-preview");
       expect(first).toContain("429-TooManyRequests");
-      await plain("destroy", "--yes", "--skip-preview");
+      await stack.plain("destroy", "--yes", "--skip-preview");
       expect(store.list()).toEqual([]);
     });
   });
