@@ -78,7 +78,14 @@ describe("rolling one node", () => {
 });
 
 test("the report of a roll that stopped names what is left of every stack", () => {
-  const step = (stack: string, key: string) => ({ stack, key, node: `${stack}-${key}`, gateway: false, server: false, replicas: [] });
+  const step = (stack: string, key: string) => ({
+    stack,
+    key,
+    node: `${stack}-${key}`,
+    gateway: false,
+    server: false,
+    replicas: [],
+  });
   const ended = { seconds: 0, errors: [] };
   const nodes: RollReport["nodes"] = [
     { ...step("oregon", "worker-1"), ...ended, outcome: "failed" },
