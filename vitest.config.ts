@@ -5,6 +5,7 @@ import { defineConfig } from "vitest/config";
  * its own. `machines`: the one-machine world alone, as root. `rehearsal`: asks a living rehearsal. `life`: changes it.
  * `roll`: replaces a machine of it.
  * `replicated`: asks and hurts another one, in which a region has three servers.
+ * `existing`: joins a cluster of somebody else to a small one, and takes it out again.
  * `upgrade`: the same of a rehearsal that began with earlier versions.
  * test/run.ts runs them in this order.
  */
@@ -51,6 +52,7 @@ export default defineConfig({
             "test/rehearsal/life.test.ts",
             "test/rehearsal/roll.test.ts",
             "test/rehearsal/replicated.test.ts",
+            "test/rehearsal/existing.test.ts",
             "test/rehearsal/upgrade.test.ts",
           ],
           setupFiles: ["test/rehearsal/enter.ts"],
@@ -77,6 +79,14 @@ export default defineConfig({
           name: "replicated",
           ...ONE_AFTER_THE_OTHER,
           include: ["test/rehearsal/replicated.test.ts"],
+          setupFiles: ["test/rehearsal/enter.ts"],
+        },
+      },
+      {
+        test: {
+          name: "existing",
+          ...ONE_AFTER_THE_OTHER,
+          include: ["test/rehearsal/existing.test.ts"],
           setupFiles: ["test/rehearsal/enter.ts"],
         },
       },

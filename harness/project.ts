@@ -23,7 +23,7 @@ export function projectFolder(): string {
  *
  * The engine writes a passphrase's salt into Pulumi.<stack>.yaml. A rehearsal must leave the user's files as they are, and
  * must not trip over the salt or the encrypted values of the user's own stacks; so it gets copies without them.
- * May be called again at any time: edits of the originals are taken over, the copies' salts are kept.
+ * May be called again at any time: edits of the originals are taken over, the copies' salts and secrets are kept.
  */
 export function prepareProject(root: string, folder: string): void {
   mkdirSync(folder, { recursive: true });
@@ -46,11 +46,17 @@ function resolvePlugins(root: string, { plugins }: Settings): Settings {
   return { plugins: Object.fromEntries(resolved) as Settings };
 }
 
-/** Stack settings without anything that only the original's secrets provider can read; the salt is the copy's own. */
+/**
+ * Stack settings without anything that only the original's secrets provider can read. The salt is the copy's own, and so
+ * are the secrets that were set there (`pulumi config set --secret`): nobody else has them.
+ */
 export function planStackSettings(original: Settings, kept: Settings): Settings {
   const { encryptionsalt: _salt, encryptedkey: _key, secretsprovider: _provider, ...rest } = original;
   if (rest.config && typeof rest.config === "object") rest.config = withoutSecure(rest.config);
-  return kept.encryptionsalt === undefined ? rest : { ...rest, encryptionsalt: kept.encryptionsalt };
+  if (kept.encryptionsalt === undefined) return rest;
+  const secrets = Object.entries(Object(kept.config) as Settings).filter(([, value]) => isSecure(value));
+  if (secrets.length > 0) rest.config = { ...(rest.config as Settings | undefined), ...Object.fromEntries(secrets) };
+  return { ...rest, encryptionsalt: kept.encryptionsalt };
 }
 
 function withoutSecure(value: unknown): unknown {

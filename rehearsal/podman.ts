@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cacheFolder } from "../harness/folders";
 import { runCommand, type CommandOptions } from "./artifacts/commands";
@@ -31,9 +31,17 @@ export function podmanEnvironment(): Record<string, string> {
   };
   for (const name of ["root", "networks", "tmp"]) mkdirSync(join(folder, name), { recursive: true });
   mkdirSync(podmanRunFolder(), { recursive: true });
-  writeFileSync(environment.CONTAINERS_STORAGE_CONF, renderStorageConf(folder, podmanRunFolder()));
-  writeFileSync(environment.CONTAINERS_CONF, renderContainersConf(folder, podmanRunFolder()));
+  writeWhole(environment.CONTAINERS_STORAGE_CONF, renderStorageConf(folder, podmanRunFolder()));
+  writeWhole(environment.CONTAINERS_CONF, renderContainersConf(folder, podmanRunFolder()));
   return environment;
+}
+
+/** A podman that another process starts meanwhile must never read half of a file; what stands there is left alone. */
+export function writeWhole(path: string, text: string): void {
+  if (existsSync(path) && readFileSync(path, "utf8") === text) return;
+  const draft = `${path}.draft-${process.pid}`;
+  writeFileSync(draft, text);
+  renameSync(draft, path);
 }
 
 /** podman's storage.conf. */

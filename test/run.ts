@@ -134,6 +134,7 @@ async function rehearse(): Promise<void> {
   await check("no packet for an emulated address tried to leave this host", "./rehearse", ["leaked"]);
   await check("make down leaves nothing behind", "./rehearse", ["down"]);
   await rehearseReplicated();
+  await rehearseExisting();
 }
 
 /** The primary region with three servers, of which one loses its power. */
@@ -142,6 +143,16 @@ async function rehearseReplicated(): Promise<void> {
   const overlay = ["--overlay", "test/rehearsal/replicated.json"];
   await check("a rehearsal with three servers", "./rehearse", ["up", ...stacks, ...overlay]);
   await vitest("replicated");
+  await check("no packet tried to leave this host", "./rehearse", ["leaked"]);
+  await check("down leaves nothing of it behind", "./rehearse", ["down"]);
+}
+
+/** A cluster that the program did not make, joined as a region and left again. */
+async function rehearseExisting(): Promise<void> {
+  const stacks = ["--stack", "broker", "--stack", "oregon"];
+  const overlay = ["--overlay", "test/rehearsal/existing.json"];
+  await check("a rehearsal that waits for a cluster of somebody else", "./rehearse", ["up", ...stacks, ...overlay]);
+  await vitest("existing");
   await check("no packet tried to leave this host", "./rehearse", ["leaked"]);
   await check("down leaves nothing of it behind", "./rehearse", ["down"]);
 }

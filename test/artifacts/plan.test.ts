@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { linkSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { planArtifacts, renderPulse, renderReport, renderStart } from "../../rehearsal/artifacts";
-import { renderContainersConf, renderStorageConf } from "../../rehearsal/podman";
+import { renderContainersConf, renderStorageConf, writeWhole } from "../../rehearsal/podman";
 
 const before = { ...process.env };
 let cache: string;
@@ -57,5 +57,18 @@ describe("podman's configuration", () => {
     const paths = [...text.matchAll(/= "(\/[^"]*)"/g)].map((m) => m[1] ?? "");
     expect(paths.length).toBeGreaterThan(4);
     for (const path of paths) expect(path).toMatch(/^\/(cache\/podman|run\/p)\//);
+  });
+
+  it("is never seen half written by a podman that starts meanwhile: a file is put in place whole, or left alone", () => {
+    const path = join(cache, "some.conf");
+    writeWhole(path, "old");
+    // Whoever has opened the old file reads it to its end.
+    linkSync(path, `${path}.opened`);
+    writeWhole(path, "new");
+    expect([readFileSync(`${path}.opened`, "utf8"), readFileSync(path, "utf8")]).toEqual(["old", "new"]);
+    const { ino } = statSync(path);
+    writeWhole(path, "new");
+    expect(statSync(path).ino).toBe(ino);
+    expect(readdirSync(cache).filter((name) => name.includes("draft"))).toEqual([]);
   });
 });

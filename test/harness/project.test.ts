@@ -49,6 +49,16 @@ describe("project", () => {
     expect(planStackSettings(original, {})).toEqual({ config: { "a:b": { c: [1] } } });
   });
 
+  it("keeps secrets that were set in the copy, which its own salt opens", () => {
+    const original = { encryptionsalt: "v1:theirs", config: { "a:b": 2, "a:token": { secure: "v1:theirs" } } };
+    const kept = { encryptionsalt: "v1:ours", config: { "a:b": 1, "a:kubeconfig": { secure: "v1:ours" } } };
+    expect(planStackSettings(original, kept)).toEqual({
+      encryptionsalt: "v1:ours",
+      config: { "a:b": 2, "a:kubeconfig": { secure: "v1:ours" } },
+    });
+    expect(planStackSettings({}, kept).config).toEqual({ "a:kubeconfig": { secure: "v1:ours" } });
+  });
+
   it("says what to do when ARCHIPELAGO_PROJECT names a folder that is gone", () => {
     process.env.ARCHIPELAGO_PROJECT = join(folder, "gone");
     try {

@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { stateFolder } from "../../harness/folders";
 import { conditionOf, list, REGIONS } from "./kube";
+import { announcedRegions } from "./mesh";
 import { harness, machinesNamed, outcomes, ROOT, STACKS } from "./verbs";
 
 /** Waits until the store of the emulated clouds shows that the machine is being made; fails at the deadline. */
@@ -60,10 +61,8 @@ describe("the life of a rehearsal", () => {
   test("one region goes alone: nothing of it stays in its cloud or on the broker", async () => {
     expect(outcomes(await harness("down", "--stack", "london"))).toEqual([["london", "changed"]]);
     expect(await machinesNamed("london")).toEqual([]);
-    for (const kind of ["clusters.submariner.io", "endpoints.submariner.io"]) {
-      const ids = (await list("broker", kind, "-n", "submariner-k8s-broker")).map((o) => o.spec.cluster_id);
-      expect(ids.sort()).toEqual(REGIONS.filter((r) => r !== "london").sort());
-    }
+    for (const kind of ["clusters", "endpoints"] as const)
+      expect([kind, await announcedRegions(kind)]).toEqual([kind, REGIONS.filter((r) => r !== "london").sort()]);
   });
 
   test("an engine killed while it makes a machine leaves no duplicate: up again ends as if nothing had happened", async () => {
@@ -82,10 +81,7 @@ describe("the life of a rehearsal", () => {
     await promisify(execFile)(join(ROOT, "archipelago"), ["kubeconfig"]);
     const pods = await list("london", "pods", "-n", "cockroachdb");
     expect(pods.filter((p) => conditionOf(p, "Ready") === "True")).toHaveLength(3);
-    const ids = (await list("broker", "endpoints.submariner.io", "-n", "submariner-k8s-broker")).map(
-      (o) => o.spec.cluster_id,
-    );
-    expect(ids.sort()).toEqual([...REGIONS].sort());
+    expect(await announcedRegions("endpoints")).toEqual([...REGIONS].sort());
     expect(outcomes(await harness("up", "--stack", "london"))).toEqual([["london", "unchanged"]]);
   });
 

@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { podman } from "../../rehearsal/podman";
 import { STAGES, type Stage } from "../../rehearsal/stages";
 import { conditionOf, kubectl, kubectlWithInput, list, type KubeObject } from "./kube";
+import { connectedPeers, replicaName } from "./mesh";
 
 const ROOT = join(__dirname, "..", "..");
 const CLUSTERS = ["broker", "oregon", "ashburn"];
@@ -93,20 +94,9 @@ async function meshImages(region: string): Promise<string[]> {
   return [...new Set(pods.flatMap((pod) => (pod.spec.containers as { image: string }[]).map(({ image }) => image)))];
 }
 
-async function connectedPeers(region: string): Promise<string[]> {
-  const gateways = await list(region, "gateways.submariner.io", "-n", "submariner-operator");
-  const connections = gateways.flatMap(
-    (gateway) => (gateway.status?.connections ?? []) as { status: string; endpoint: { cluster_id: string } }[],
-  );
-  return connections.filter(({ status }) => status === "connected").map(({ endpoint }) => endpoint.cluster_id);
-}
-
-const replica = (region: string, ordinal: number): string =>
-  `cockroachdb-${ordinal}.cockroachdb.cockroachdb.svc.${region}.archipelago.internal:26257`;
-
 /** A pod on the region's server that asks the region's replicas, twice in three seconds at least, until it is deleted. */
 async function startPoller(region: string): Promise<void> {
-  const targets = [0, 1, 2].map((ordinal) => replica(region, ordinal)).join(",");
+  const targets = [0, 1, 2].map((ordinal) => replicaName(region, ordinal)).join(",");
   const probe = `/cockroach/cockroach probe --certs-dir=/cockroach/cockroach-certs --timeout=2s --targets=${targets}`;
   const pod = {
     apiVersion: "v1",
