@@ -76,9 +76,10 @@ export class TestWorld {
     return new TestWorld(names, stateFolder, guard, machines);
   }
 
-  /** The same world, seen by a process that starts now. */
+  /** The same world, seen by a process that starts now; the one before is gone. */
   async reopen(): Promise<void> {
     const { stateFolder, names } = this;
+    await this.machines.internet.leave();
     this.machines = new PodmanMachines({ stateFolder, image: "none", names, containers: noContainers });
     await this.machines.start();
   }
