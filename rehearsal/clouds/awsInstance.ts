@@ -96,9 +96,7 @@ export function awsInstanceKind(cloud: Cloud): CloudKind {
       await cloud.fleet.boot({
         id: text(hidden.machine),
         // EC2's own hostnames (hostname below) say nothing to people; machines are listed by their Name tag.
-        name: text((inputs.tags as Props | undefined)?.Name ?? hostname(privateIp))
-          .toLowerCase()
-          .replace(/[^a-z0-9-]/g, "-"),
+        name: text((inputs.tags as Props | undefined)?.Name ?? hostname(privateIp)),
         cloud: cloud.name,
         segment: segmentOf(vpc.id),
         privateAddress: privateIp,

@@ -109,9 +109,7 @@ function instanceKind(cloud: Cloud): CloudKind {
       await cloud.fleet.ensureSegment({ name: civo.segmentOf(network.id), cidr });
       await cloud.fleet.boot({
         id: text(hidden.machine),
-        name: text(inputs.hostname)
-          .toLowerCase()
-          .replace(/[^a-z0-9-]/g, "-"),
+        name: text(inputs.hostname),
         cloud: cloud.name,
         segment: civo.segmentOf(network.id),
         privateAddress: text(hidden.privateIp),

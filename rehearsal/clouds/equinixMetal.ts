@@ -157,9 +157,7 @@ function deviceKind(cloud: Cloud): CloudKind {
       await cloud.fleet.ensureSegment({ name: block.segment, cidr: block.cidr });
       await cloud.fleet.boot({
         id: text(hidden.machine),
-        name: text(inputs.hostname)
-          .toLowerCase()
-          .replace(/[^a-z0-9-]/g, "-"),
+        name: text(inputs.hostname),
         cloud: cloud.name,
         segment: block.segment,
         privateAddress: text(hidden.privateAddress),

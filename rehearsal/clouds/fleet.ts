@@ -29,10 +29,11 @@ export class Fleet {
     return this.machines.removeSegment(name);
   }
 
+  /** Clouds take names of many kinds; a machine's is made a host name of what its cloud calls it. */
   async boot(spec: MachineSpec): Promise<void> {
     await this.queue(spec.id, async () => {
       this.removed.delete(spec.id);
-      await this.machines.createMachine(spec);
+      await this.machines.createMachine({ ...spec, name: spec.name.toLowerCase().replace(/[^a-z0-9-]/g, "-") });
       this.applied.set(spec.id, { firewall: spec.firewall, publicAddress: spec.publicAddress });
     });
   }

@@ -83,9 +83,7 @@ export function linodeInstanceKind(cloud: Cloud, reach: (object: CloudObject) =>
         hidden.publicAddress !== undefined && !interfacesOf(inputs).some(({ purpose }) => purpose === "public");
       await cloud.fleet.boot({
         id: text(hidden.machine),
-        name: text(inputs.label)
-          .toLowerCase()
-          .replace(/[^a-z0-9-]/g, "-"),
+        name: text(inputs.label),
         cloud: cloud.name,
         segment: network.name,
         privateAddress: text(hidden.privateAddress),

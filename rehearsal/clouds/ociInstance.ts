@@ -95,9 +95,7 @@ export function ociInstanceKind(cloud: Cloud): CloudKind {
       await cloud.fleet.ensureSegment(segment);
       await cloud.fleet.boot({
         id: text(hidden.machine),
-        name: text(vnic.hostnameLabel ?? inputs.displayName ?? "instance")
-          .toLowerCase()
-          .replace(/[^a-z0-9-]/g, "-"),
+        name: text(vnic.hostnameLabel ?? inputs.displayName ?? "instance"),
         cloud: cloud.name,
         segment: segment.name,
         privateAddress: text(hidden.address),

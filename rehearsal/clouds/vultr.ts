@@ -114,7 +114,7 @@ function instanceKind(cloud: Cloud): CloudKind {
       await cloud.fleet.ensureSegment(segment);
       await cloud.fleet.boot({
         id: text(hidden.machine),
-        name: hostname.toLowerCase().replace(/[^a-z0-9-]/g, "-"),
+        name: hostname,
         cloud: cloud.name,
         segment: segment.name,
         privateAddress: text(hidden.privateAddress),
