@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { conditionOf, kubectl, kubectlWithInput, list } from "./kube";
+import { conditionOf, kubectl, kubectlWithInput, list, type KubeObject } from "./kube";
+import { replicaPods } from "./mesh";
 import { cutPower, givePower, onMachine } from "./power";
 import { harness, outcomes } from "./verbs";
 
@@ -25,15 +26,12 @@ async function awaitSuccess(deadlineSeconds: number, attempt: () => Promise<unkn
   }
 }
 
-const readyOf = async (...query: string[]): Promise<string[]> =>
-  (await list(CLUSTER, ...query))
-    .filter((one) => conditionOf(one, "Ready") === "True")
-    .map(({ metadata }) => metadata.name);
-const readyNodes = async (): Promise<string[]> => (await readyOf("nodes")).sort();
+const readyOf = (objects: KubeObject[]): string[] =>
+  objects.filter((one) => conditionOf(one, "Ready") === "True").map(({ metadata }) => metadata.name);
+const readyNodes = async (): Promise<string[]> => readyOf(await list(CLUSTER, "nodes")).sort();
+const readyReplicas = async (): Promise<string[]> => readyOf(await replicaPods(CLUSTER)).sort();
 const replicaOn = async (node: string): Promise<string[]> =>
-  (await list(CLUSTER, "pods", "-n", "cockroachdb", "-l", "app.kubernetes.io/component=database"))
-    .filter(({ spec }) => spec.nodeName === node)
-    .map(({ metadata }) => metadata.name);
+  (await replicaPods(CLUSTER)).filter(({ spec }) => spec.nodeName === node).map(({ metadata }) => metadata.name);
 /** With little patience, for a client tries again: a dial to a server that is gone would last half a minute. */
 const askReady = (): Promise<string> => kubectl(CLUSTER, "get", "--raw", "/readyz", "--request-timeout=3s");
 /** Members of etcd beside the asked one that it speaks with. */
@@ -48,7 +46,7 @@ describe("a region of three servers, rehearsed", () => {
   test("has every node Ready, three members of etcd, and no node with two replicas of the database", async () => {
     expect(await readyNodes()).toEqual([...SERVERS, "oregon-worker-1"]);
     for (const server of SERVERS) expect([server, await etcdPeers(server)]).toEqual([server, 2]);
-    expect(await readyOf("pods", "-n", "cockroachdb", "-l", "app.kubernetes.io/component=database")).toHaveLength(3);
+    expect(await readyReplicas()).toHaveLength(3);
     for (const node of await readyNodes()) expect((await replicaOn(node)).length).toBeLessThanOrEqual(1);
   });
 
@@ -90,8 +88,8 @@ describe("a region of three servers, rehearsed", () => {
     while (Date.now() - begin < 75_000) await sleep(1000);
     const left = [...SERVERS, "oregon-worker-1"].filter((node) => node !== lost);
     expect(await readyNodes()).toEqual(left);
-    const replicas = await readyOf("pods", "-n", "cockroachdb", "-l", "app.kubernetes.io/component=database");
-    expect(replicas.sort()).toEqual(
+    const replicas = await readyReplicas();
+    expect(replicas).toEqual(
       ["cockroachdb-0", "cockroachdb-1", "cockroachdb-2"].filter((name) => !lostReplicas.includes(name)),
     );
 
@@ -99,7 +97,7 @@ describe("a region of three servers, rehearsed", () => {
     const back = await awaitSuccess(RETURN_DEADLINE_SECONDS, async () => {
       expect(await readyNodes()).toEqual([...SERVERS, "oregon-worker-1"]);
       expect(await etcdPeers(lost)).toBe(2);
-      expect(await readyOf("pods", "-n", "cockroachdb", "-l", "app.kubernetes.io/component=database")).toHaveLength(3);
+      expect(await readyReplicas()).toHaveLength(3);
     });
     console.log(`${lost} given power again: everything as before after ${back.toFixed(1)} s`);
     await kubectl(CLUSTER, "delete", "pod", "made-meanwhile");
@@ -109,7 +107,7 @@ describe("a region of three servers, rehearsed", () => {
     const [first = ""] = SERVERS;
     const uids = async () => {
       const nodes = await list(CLUSTER, "nodes");
-      const pods = await list(CLUSTER, "pods", "-n", "cockroachdb", "-l", "app.kubernetes.io/component=database");
+      const pods = await replicaPods(CLUSTER);
       return new Map([...nodes, ...pods].map(({ metadata }) => [metadata.name, metadata.uid]));
     };
     const [had, replicas] = [await uids(), await replicaOn(first)];

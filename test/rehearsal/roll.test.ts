@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { conditionOf, list } from "./kube";
+import { replicaPods } from "./mesh";
 import { harness, machinesNamed, outcomes, STACKS } from "./verbs";
 
 interface RollReport {
@@ -30,7 +31,7 @@ describe("rolling nodes of a living rehearsal", () => {
     // The node and the two replicas whose volumes lie on it; the third, on the server, has never stopped.
     expect(touched.sort()).toEqual(["cockroachdb-0", "cockroachdb-2", "oregon-worker-1"]);
     expect(await volumes()).toEqual(kept);
-    const pods = await list("oregon", "pods", "-n", "cockroachdb", "--selector=app.kubernetes.io/component=database");
+    const pods = await replicaPods("oregon");
     expect(pods.map((pod) => [pod.metadata.name, conditionOf(pod, "Ready")])).toEqual(
       [0, 1, 2].map((ordinal) => [`cockroachdb-${ordinal}`, "True"]),
     );
