@@ -133,26 +133,17 @@ async function rehearse(): Promise<void> {
   await vitest("roll");
   await check("no packet for an emulated address tried to leave this host", "./rehearse", ["leaked"]);
   await check("make down leaves nothing behind", "./rehearse", ["down"]);
-  await rehearseReplicated();
-  await rehearseExisting();
+  // One of three servers loses its power, and the one that made the cluster is rolled.
+  await rehearseOther("a rehearsal with three servers", "replicated");
+  // A cluster that the program did not make joins as a region, and is left again.
+  await rehearseOther("a rehearsal that waits for a cluster of somebody else", "existing");
 }
 
-/** The primary region with three servers, of which one loses its power. */
-async function rehearseReplicated(): Promise<void> {
-  const stacks = ["--stack", "broker", "--stack", "oregon"];
-  const overlay = ["--overlay", "test/rehearsal/replicated.json"];
-  await check("a rehearsal with three servers", "./rehearse", ["up", ...stacks, ...overlay]);
-  await vitest("replicated");
-  await check("no packet tried to leave this host", "./rehearse", ["leaked"]);
-  await check("down leaves nothing of it behind", "./rehearse", ["down"]);
-}
-
-/** A cluster that the program did not make, joined as a region and left again. */
-async function rehearseExisting(): Promise<void> {
-  const stacks = ["--stack", "broker", "--stack", "oregon"];
-  const overlay = ["--overlay", "test/rehearsal/existing.json"];
-  await check("a rehearsal that waits for a cluster of somebody else", "./rehearse", ["up", ...stacks, ...overlay]);
-  await vitest("existing");
+/** Broker and primary by another topology, test/rehearsal/<project>.json: up, what the project does to it, down. */
+async function rehearseOther(stage: string, project: string): Promise<void> {
+  const overlay = ["--overlay", `test/rehearsal/${project}.json`];
+  await check(stage, "./rehearse", ["up", "--stack", "broker", "--stack", "oregon", ...overlay]);
+  await vitest(project);
   await check("no packet tried to leave this host", "./rehearse", ["leaked"]);
   await check("down leaves nothing of it behind", "./rehearse", ["down"]);
 }
